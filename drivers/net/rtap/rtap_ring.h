@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#ifndef _RTAP_RING_H_
+#define _RTAP_RING_H_
+
+/*
+ * Batches of vectored reads and writes on packet files.
+ *
+ * Theory of operation
+ *
+ * A batch is submitted and reaped in one call: n requests go in, n results come out, nothing is
+ * left in the kernel. So nothing can be lost, time out or need cancelling, and stop, restart and
+ * close are trivial. All files are non-blocking. With io_uring a batch is one system call.
+ *
+ * The one exception is the poll of rtap_ring_arm(). It is how an idle queue avoids the kernel:
+ * with IORING_SETUP_DEFER_TASKRUN and IORING_SETUP_TASKRUN_FLAG the arrival of a packet shows as
+ * a bit in memory shared with the kernel, so rtap_ring_is_quiet() is a load and a compare.
+ *
+ * Threads
+ *
+ * A ring made with IORING_SETUP_SINGLE_ISSUER belongs to the thread that enables it, while DPDK
+ * sets a queue up on one thread, polls it on another, and may later move it. The ring is created
+ * disabled and enabled by the first batch. When the kernel answers a batch with -EEXIST, the
+ * queue has moved and the ring is made again on the new thread. A queue that keeps moving gets a
+ * ring without an owner, a little slower and good for any thread. As everywhere in DPDK, two
+ * threads must not use one queue at the same time.
+ *
+ * Back ends
+ *
+ * Where io_uring is forbidden (kernel.io_uring_disabled, seccomp) or too old, the same calls are
+ * served by readv() and writev(): one system call per packet, and one per poll of an idle queue.
+ *
+ * Some kernels (Linux 6.1) run writes at once, but leave a read of an empty TAP pending and
+ * refuse RWF_NOWAIT, which would prevent it. There, packets are read with readv() and the rest
+ * goes through io_uring, the poll of an idle queue included.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include <liburing.h>
+
+#include <rte_common.h>
+
+/* The most requests in a batch. */
+#define RTAP_BURST_MAX 64
+
+/* Back end, as the application may ask for it in the device arguments. */
+enum rtap_io_mode {
+	RTAP_IO_AUTO,	/* io_uring if it works here, else readv/writev */
+	RTAP_IO_URING,	/* io_uring or failure */
+	RTAP_IO_RW,	/* readv/writev */
+};
+
+/* What rtap_ring_probe() found out about the running kernel. */
+struct rtap_ring_caps {
+	bool uring;		/* false: readv/writev */
+	bool uring_reads;	/* false: readv all the same */
+	uint32_t setup_flags;	/* IORING_SETUP_*, without R_DISABLED */
+	int rw_flags;		/* RWF_NOWAIT or 0 */
+};
+
+/*
+ * One read or write. A request without buffers (iovcnt == 0) is left out and its res kept.
+ * res is the number of bytes, or a negative errno; -EAGAIN: nothing to read, no room to write.
+ */
+struct rtap_req {
+	const struct iovec *iov;
+	uint32_t iovcnt;
+	int32_t res;
+};
+
+struct rtap_ring_stats {
+	uint64_t enters;	/* system calls */
+	uint64_t arms;		/* polls armed by a queue that fell idle */
+	uint64_t handovers;	/* rings made again because the queue moved to another thread */
+};
+
+struct rtap_ring {
+	struct io_uring uring;
+	struct rtap_ring_caps caps;
+	bool open;
+	bool enabled;		/* a thread has claimed the ring */
+	bool armed;		/* a poll is pending */
+	bool gone;		/* the file has no device behind it any more */
+	uint16_t nb_fds;
+	uint16_t moves;		/* between threads, since it was opened */
+	int *fds;
+	struct rtap_ring_stats stats;
+};
+
+/**
+ * Find out what the running kernel can do with this file.
+ *
+ * @param fd
+ *   A non-blocking TAP file (or any packet file); a packet that waits there may be consumed.
+ * @param mode
+ *   What the user asked for.
+ * @param caps
+ *   The answer.
+ * @param reason
+ *   Set to why io_uring is not used, or not for everything, though mode allows it; else NULL.
+ * @return
+ *   0, or a negative errno if mode is RTAP_IO_URING and io_uring cannot be used.
+ */
+int rtap_ring_probe(int fd, enum rtap_io_mode mode, struct rtap_ring_caps *caps,
+		const char **reason);
+
+/**
+ * Open a ring over files. The files stay the caller's and must outlive the ring.
+ *
+ * @return
+ *   0, -ENOMEM, or what the kernel says; nothing is left open then.
+ */
+int rtap_ring_open(struct rtap_ring *ring, const struct rtap_ring_caps *caps,
+		const int *fds, uint16_t nb_fds);
+
+/** Close a ring; harmless on one that is zeroed or closed. Statistics are kept. */
+void rtap_ring_close(struct rtap_ring *ring);
+
+/**
+ * Read up to n packets from file 0, in order of arrival.
+ * Every request's res is set; those after the first that found nothing may not have been tried.
+ */
+void rtap_ring_readv(struct rtap_ring *ring, struct rtap_req *reqs, unsigned int n);
+
+/** Write n packets, in order, to the file with this index. Every request's res is set. */
+void rtap_ring_writev(struct rtap_ring *ring, unsigned int file, struct rtap_req *reqs,
+		unsigned int n);
+
+/**
+ * Ask to be told when file 0 has something to read.
+ * Does nothing where it cannot: then the ring is never quiet.
+ */
+void rtap_ring_arm(struct rtap_ring *ring);
+
+/**
+ * Is there certainly nothing to read? True from rtap_ring_arm() to the next arrival, and for
+ * good when the ring is closed or its device is gone. Makes no system call.
+ */
+static inline bool
+rtap_ring_is_quiet(const struct rtap_ring *ring)
+{
+	const struct io_uring_sq *sq = &ring->uring.sq;
+	const struct io_uring_cq *cq = &ring->uring.cq;
+
+	if (!ring->armed)
+		return !ring->open || ring->gone;
+	/* A hint: what it announces is fetched by a system call, which orders all. */
+	return (IO_URING_READ_ONCE(*sq->kflags) & IORING_SQ_TASKRUN) == 0 &&
+		IO_URING_READ_ONCE(*cq->ktail) == *cq->khead;
+}
+
+#endif /* _RTAP_RING_H_ */
