@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if_arp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/if_tun.h>
+
+#include <rte_string_fns.h>
+
+#include "rtap_tap.h"
+#include "rtap_vnet.h"
+
+#define RTAP_TUN_PATH "/dev/net/tun"
+
+/* Linux 5.0 and 5.2; numbers are the kernel's ABI. */
+#ifndef TUNSETCARRIER
+#define TUNSETCARRIER _IOW('T', 226, int)
+#endif
+#ifndef TUNGETDEVNETNS
+#define TUNGETDEVNETNS _IO('T', 227)
+#endif
+
+/* No drain takes longer than the longest queue anyone configures. */
+#define RTAP_DRAIN_MAX 65536
+
+static int
+tap_ioctl(int fd, unsigned long request, void *arg)
+{
+	return ioctl(fd, request, arg) < 0 ? -errno : 0;
+}
+
+/* The TUNSET* calls that take their argument by value. */
+static int
+tap_ioctl_value(int fd, unsigned long request, unsigned long value)
+{
+	return ioctl(fd, request, value) < 0 ? -errno : 0;
+}
+
+int
+rtap_tap_open(const char *name, int flags, char ifname[IF_NAMESIZE])
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags };
+	int fd, ret;
+
+	fd = open(RTAP_TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rte_strscpy(ifr.ifr_name, name, sizeof(ifr.ifr_name));
+	ret = tap_ioctl(fd, TUNSETIFF, &ifr);
+	if (ret != 0) {
+		close(fd);
+		return ret;
+	}
+	rte_strscpy(ifname, ifr.ifr_name, IF_NAMESIZE);
+	return fd;
+}
+
+/* Filters and steering programs stay with a persistent interface. There may be none. */
+static void
+tap_remove_filters(int fd)
+{
+	struct tun_filter accept_all = { .count = 0 };
+	int none = -1;
+
+	tap_ioctl(fd, TUNSETTXFILTER, &accept_all);
+	tap_ioctl(fd, TUNDETACHFILTER, NULL);
+	tap_ioctl(fd, TUNSETFILTEREBPF, &none);
+	tap_ioctl(fd, TUNSETSTEERINGEBPF, &none);
+}
+
+int
+rtap_tap_reset(int fd)
+{
+	int size = RTAP_VNET_HDR_LEN, le = 1, sndbuf = INT_MAX, ret;
+
+	tap_remove_filters(fd);
+	ret = tap_ioctl(fd, TUNSETSNDBUF, &sndbuf);
+	if (ret == 0)
+		ret = tap_ioctl(fd, TUNSETVNETHDRSZ, &size);
+	if (ret == 0)
+		ret = tap_ioctl(fd, TUNSETVNETLE, &le);
+	if (ret == 0)
+		ret = rtap_tap_set_offload(fd, 0);
+	return ret;
+}
+
+int
+rtap_tap_set_offload(int fd, unsigned int offload)
+{
+	return tap_ioctl_value(fd, TUNSETOFFLOAD, offload);
+}
+
+int
+rtap_tap_set_carrier(int fd, bool on)
+{
+	int carrier = on;
+
+	return tap_ioctl(fd, TUNSETCARRIER, &carrier);
+}
+
+int
+rtap_tap_set_attached(int fd, bool attached)
+{
+	struct ifreq ifr = { .ifr_flags = attached ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE };
+
+	return tap_ioctl(fd, TUNSETQUEUE, &ifr);
+}
+
+int
+rtap_tap_set_persist(int fd, bool persist)
+{
+	return tap_ioctl_value(fd, TUNSETPERSIST, persist);
+}
+
+int
+rtap_tap_get_flags(int fd, unsigned int *flags, char ifname[IF_NAMESIZE])
+{
+	struct ifreq ifr = {0};
+	int ret;
+
+	ret = tap_ioctl(fd, TUNGETIFF, &ifr);
+	if (ret != 0)
+		return ret;
+	*flags = (unsigned short)ifr.ifr_flags;
+	if (ifname != NULL)
+		rte_strscpy(ifname, ifr.ifr_name, IF_NAMESIZE);
+	return 0;
+}
+
+int
+rtap_tap_get_mac(int fd, struct rte_ether_addr *mac)
+{
+	struct ifreq ifr = {0};
+	int ret;
+
+	ret = tap_ioctl(fd, SIOCGIFHWADDR, &ifr);
+	if (ret == 0)
+		memcpy(mac, ifr.ifr_hwaddr.sa_data, sizeof(*mac));
+	return ret;
+}
+
+int
+rtap_tap_set_mac(int fd, const struct rte_ether_addr *mac)
+{
+	struct ifreq ifr = { .ifr_hwaddr.sa_family = ARPHRD_ETHER };
+
+	memcpy(ifr.ifr_hwaddr.sa_data, mac, sizeof(*mac));
+	return tap_ioctl(fd, SIOCSIFHWADDR, &ifr);
+}
+
+int
+rtap_tap_get_netns(int fd, ino_t *netns)
+{
+	struct stat st;
+	int nsfd, ret = 0;
+
+	nsfd = ioctl(fd, TUNGETDEVNETNS);
+	if (nsfd < 0)
+		return -errno;
+	if (fstat(nsfd, &st) != 0)
+		ret = -errno;
+	else
+		*netns = st.st_ino;
+	close(nsfd);
+	return ret;
+}
+
+void
+rtap_tap_drain(int fd)
+{
+	uint8_t hdr[RTAP_VNET_HDR_LEN]; /* a short read drops the rest of the packet */
+	unsigned int i;
+
+	for (i = 0; i < RTAP_DRAIN_MAX && read(fd, hdr, sizeof(hdr)) > 0; i++)
+		;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#ifndef _RTAP_TAP_H_
+#define _RTAP_TAP_H_
+
+/*
+ * The TAP file: everything that is done with an ioctl on it.
+ *
+ * These calls work wherever the interface is: the file follows it into another network
+ * namespace. Header size, byte order, offloads and carrier belong to the interface, so any
+ * attached file serves to set them; on a detached one they fail with -EBADFD.
+ *
+ * Functions return 0 or a negative errno unless they say otherwise. Source of the semantics:
+ * drivers/net/tun.c of Linux.
+ */
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <rte_ether.h>
+
+/**
+ * Open a queue of a TAP, non-blocking, with virtio-net headers.
+ *
+ * @param name
+ *   Interface name; may contain "%d" for a number that the kernel chooses.
+ * @param flags
+ *   IFF_MULTI_QUEUE for an interface that has or shall have several queues; IFF_TUN_EXCL to
+ *   fail if the interface exists.
+ * @param ifname
+ *   The name that the interface has.
+ * @return
+ *   The file, or a negative errno: -EBUSY if someone else has it open or it exists in spite of
+ *   IFF_TUN_EXCL, -EINVAL if it is of another kind or name is not acceptable, -EPERM without
+ *   CAP_NET_ADMIN, -ENOENT without /dev/net/tun.
+ */
+int rtap_tap_open(const char *name, int flags, char ifname[IF_NAMESIZE]);
+
+/**
+ * Bring the interface to a known state, whatever its last user left: virtio_net_hdr_v1 in
+ * little-endian byte order, nothing offloaded, no filter, no steering, send buffer unlimited.
+ */
+int rtap_tap_reset(int fd);
+
+/** Tell the kernel which unfinished packets it may deliver: TUN_F_*. */
+int rtap_tap_set_offload(int fd, unsigned int offload);
+
+/** Switch the carrier, which leaves addresses and routes in place. */
+int rtap_tap_set_carrier(int fd, bool on);
+
+/** Attach or detach the file's queue; what is queued on a detached file is dropped. */
+int rtap_tap_set_attached(int fd, bool attached);
+
+/** Should the interface stay when the last file is closed? */
+int rtap_tap_set_persist(int fd, bool persist);
+
+/** Flags of the interface (IFF_* of linux/if_tun.h) and, if ifname is not NULL, its name now. */
+int rtap_tap_get_flags(int fd, unsigned int *flags, char ifname[IF_NAMESIZE]);
+
+int rtap_tap_get_mac(int fd, struct rte_ether_addr *mac);
+int rtap_tap_set_mac(int fd, const struct rte_ether_addr *mac);
+
+/** Inode number of the network namespace that the interface is in. */
+int rtap_tap_get_netns(int fd, ino_t *netns);
+
+/** Throw away what waits to be read. */
+void rtap_tap_drain(int fd);
+
+#endif /* _RTAP_TAP_H_ */
