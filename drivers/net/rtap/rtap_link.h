@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#ifndef _RTAP_LINK_H_
+#define _RTAP_LINK_H_
+
+/*
+ * The network interface behind the TAP file, through rtnetlink and libmnl.
+ *
+ * The socket belongs to the network namespace in which it was opened, and sees the interface as
+ * long as it is there; in another namespace its index may be another's. Calls may come from
+ * several threads. All return 0 or a negative errno; -ENODEV: no such interface in this
+ * namespace, or nl is NULL.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct rtap_netlink;
+
+struct rtap_link_info {
+	unsigned int ifindex;
+	unsigned int flags;		/* IFF_* */
+	bool carrier;
+	uint32_t mtu;
+	uint32_t min_mtu;
+	uint32_t max_mtu;
+	uint64_t tx_dropped;		/* packets that the kernel could not hand to us */
+	/* What kind of interface it is. */
+	bool is_tap;
+	bool multi_queue;
+	uint32_t nb_files;		/* open TAP files, attached or not */
+};
+
+int rtap_netlink_open(struct rtap_netlink **nl);
+void rtap_netlink_close(struct rtap_netlink *nl);
+/** Inode number of the network namespace that the socket sees; 0: not known, without /proc. */
+ino_t rtap_netlink_netns(const struct rtap_netlink *nl);
+
+int rtap_link_get(struct rtap_netlink *nl, unsigned int ifindex, struct rtap_link_info *info);
+int rtap_link_get_by_name(struct rtap_netlink *nl, const char *name,
+		struct rtap_link_info *info);
+
+/** Set the interface flags (IFF_*) in mask to those in flags. */
+int rtap_link_set_flags(struct rtap_netlink *nl, unsigned int ifindex, unsigned int flags,
+		unsigned int mask);
+int rtap_link_set_mtu(struct rtap_netlink *nl, unsigned int ifindex, uint32_t mtu);
+/** Limit the IP packets that the kernel merges for TSO, in bytes. */
+int rtap_link_set_gso_max(struct rtap_netlink *nl, unsigned int ifindex, uint32_t size);
+int rtap_link_delete(struct rtap_netlink *nl, unsigned int ifindex);
+
+#endif /* _RTAP_LINK_H_ */
