@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#ifndef _RTAP_DEVARGS_H_
+#define _RTAP_DEVARGS_H_
+
+#include <net/if.h>
+
+#include <rte_ether.h>
+
+#include "rtap_ring.h"
+
+#define RTAP_ARG_IFACE "iface"
+#define RTAP_ARG_PERSIST "persist"
+#define RTAP_ARG_MAC "mac"
+#define RTAP_ARG_IO "io"
+
+#define RTAP_PARAM_STRING \
+	RTAP_ARG_IFACE "=<string> " \
+	RTAP_ARG_PERSIST "=<0|1> " \
+	RTAP_ARG_MAC "=fixed|<xx:xx:xx:xx:xx:xx> " \
+	RTAP_ARG_IO "=auto|uring|rw"
+
+enum rtap_persist {
+	RTAP_PERSIST_KEEP,	/* as the interface is: a new one goes with the port */
+	RTAP_PERSIST_OFF,
+	RTAP_PERSIST_ON,
+};
+
+enum rtap_mac {
+	RTAP_MAC_KERNEL,	/* the address that the interface has */
+	RTAP_MAC_FIXED,		/* made of the number in the device's name */
+	RTAP_MAC_GIVEN,
+};
+
+struct rtap_devargs {
+	char iface[IF_NAMESIZE];
+	enum rtap_persist persist;
+	enum rtap_mac mac_mode;
+	struct rte_ether_addr mac;	/* with RTAP_MAC_GIVEN */
+	enum rtap_io_mode io;
+};
+
+/**
+ * Parse the device arguments.
+ *
+ * @param str
+ *   What follows the device name, or NULL.
+ * @param args
+ *   The result; defaults for what str does not mention.
+ * @return
+ *   0, or -EINVAL after a message that names the key and what is allowed; -ENOMEM.
+ */
+int rtap_devargs_parse(const char *str, struct rtap_devargs *args);
+
+#endif /* _RTAP_DEVARGS_H_ */
