@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#ifndef _RTAP_H_
+#define _RTAP_H_
+
+/*
+ * Poll-mode driver for a Linux TAP with virtio-net headers.
+ *
+ * rtap_ethdev.c	probe, operations, configure, start, stop, close
+ * rtap_devargs.c	device arguments
+ * rtap_iface.c		the interface of a port: making it, taking it over, leaving it
+ * rtap_ctrl.c		link, promiscuous mode, MAC address, MTU
+ * rtap_queue.c		set-up, start and stop of queues, which file serves which queue
+ * rtap_rx.c rtap_tx.c	data path
+ * rtap_ring.c		batches of reads and writes: io_uring, or readv/writev
+ * rtap_vnet.h		virtio-net header <-> mbuf
+ * rtap_tap.c		the TAP file: ioctl
+ * rtap_link.c		the interface behind it: netlink
+ * rtap_stats.c		statistics
+ */
+
+#include <net/if.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ethdev_driver.h>
+#include <rte_common.h>
+#include <rte_ether.h>
+#include <rte_log.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_stdatomic.h>
+
+#include "rtap_devargs.h"
+#include "rtap_ring.h"
+#include "rtap_vnet.h"
+
+extern int rtap_logtype;
+#define RTE_LOGTYPE_RTAP rtap_logtype
+
+#define PMD_LOG(level, ...) \
+	RTE_LOG_LINE_PREFIX(level, RTAP, "%s(): ", __func__, __VA_ARGS__)
+
+/* MAX_TAP_QUEUES of drivers/net/tun.c. */
+#define RTAP_QUEUES_MAX 256
+
+/* UIO_MAXIOV, the most buffers in one read or write, less one for the virtio-net header. */
+#define RTAP_TX_SEGS_MAX 1023U
+
+/* GSO_LEGACY_MAX_SIZE of linux/netdevice.h: what every new interface has. */
+#define RTAP_GSO_MAX_DEFAULT 65536
+
+#define RTAP_LINK_SPEED RTE_ETH_SPEED_NUM_10G
+
+#define RTAP_DESC_MAX 4096
+#define RTAP_DESC_DEFAULT 1024
+
+#define RTAP_TX_OFFLOADS (RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | \
+		RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | \
+		RTE_ETH_TX_OFFLOAD_TCP_TSO)
+/* Those that the kernel is told of; IPv4 header checksums are verified by the driver. */
+#define RTAP_RX_CSUM_OFFLOADS (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
+#define RTAP_RX_OFFLOADS (RTAP_RX_CSUM_OFFLOADS | RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | \
+		RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER)
+
+struct rtap_rx_stats {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t lro;		/* packets that the kernel had merged */
+	uint64_t bad_header;	/* dropped: virtio-net header or frame makes no sense */
+	uint64_t truncated;	/* dropped: larger than the buffers; the MTU grew a moment ago */
+	uint64_t read_errors;	/* reads that failed, other than for lack of packets */
+	uint64_t nombuf;	/* buffers that the pool could not give */
+};
+
+struct rtap_tx_stats {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t tso;		/* packets that the kernel was asked to segment */
+	uint64_t bad_offload;	/* dropped: offload not supported or header lengths wrong */
+	uint64_t oversize;	/* dropped: larger than the MTU, and not TSO */
+	uint64_t too_many_segs;	/* dropped: more segments than one write takes */
+	uint64_t link_down;	/* dropped: interface down or gone */
+	uint64_t write_errors;	/* dropped: the kernel would not take it */
+	uint64_t backpressure;	/* not dropped: returned to the caller */
+};
+
+/*
+ * An Rx queue reads with nb_slots requests at the most. A slot is the room for one frame: the
+ * mbufs [first, last) of its stride, in front of which missing ones are filled in before the
+ * next read. A frame takes mbufs from the front and leaves the others for the next.
+ *
+ * segs, the number of mbufs that hold the largest frame, changes with the MTU while the queue
+ * runs; it is the only field that another thread writes.
+ */
+#define RTAP_RX_STOCK 32
+
+struct rtap_rx_slot {
+	uint16_t first;
+	uint16_t last;
+};
+
+struct __rte_cache_aligned rtap_rxq {
+	RTE_ATOMIC(uint16_t) segs;
+	uint16_t nb_slots;
+	uint16_t stride;	/* mbufs that a slot has room for */
+	uint16_t probe;		/* how many reads the next burst tries */
+	uint16_t port_id;
+	uint16_t nb_desc;
+	uint16_t seg0_len;	/* frame bytes in the first mbuf */
+	uint16_t seg_len;	/* and in the others */
+	uint16_t nb_stock;
+	bool deferred;
+	bool check_ip_csum;
+	uint64_t offloads;	/* of this queue alone */
+	struct rte_mempool *pool;
+	struct rte_mbuf *stock[RTAP_RX_STOCK];	/* from the pool, not yet in a slot */
+	struct rte_mbuf **mbufs;	/* nb_slots * stride */
+	struct iovec *iovs;		/* the same */
+	struct rtap_ring ring;
+	struct rtap_rx_stats stats;
+	struct rtap_rx_stats stats_base;	/* as of the last reset */
+	struct rtap_rx_slot slots[RTAP_BURST_MAX];
+	struct rtap_req reqs[RTAP_BURST_MAX];
+};
+
+/*
+ * Header of a packet that has no room for it, and the copy of its first bytes when they must
+ * be changed and are not ours to change.
+ */
+struct rtap_tx_hdr {
+	struct virtio_net_hdr_v1 vnet;
+	uint8_t l2_l3[RTAP_L2_L3_MAX];
+};
+
+/*
+ * A batch is cut where buffers run out: RTAP_TX_IOVS holds any packet, and many of usual shape.
+ *
+ * file is the index of the TAP file to write to. Another thread changes it when that file is
+ * detached because its Rx queue stops.
+ */
+#define RTAP_TX_IOVS 2048
+
+struct __rte_cache_aligned rtap_txq {
+	RTE_ATOMIC(uint16_t) file;
+	uint16_t nb_slots;
+	uint16_t nb_desc;
+	bool deferred;
+	uint64_t offloads;
+	const struct rte_eth_dev_data *data;
+	struct rtap_ring ring;
+	struct rtap_tx_stats stats;
+	struct rtap_tx_stats stats_base;	/* as of the last reset */
+	struct rtap_req reqs[RTAP_BURST_MAX];
+	struct rtap_tx_hdr hdrs[RTAP_BURST_MAX];
+	struct iovec iovs[RTAP_TX_IOVS];
+};
+
+/*
+ * One TAP file per Rx queue, at least one: the kernel spreads packets over all attached files,
+ * so a file without a reader would lose traffic. A Tx queue without an Rx queue of its number
+ * writes to another's file. fds[0] is open as long as the port exists and keeps the interface.
+ *
+ * Valid in the process that probed the device only.
+ */
+struct rtap_files {
+	uint16_t nb_fds;
+	bool multi_queue;	/* else there is one file, which cannot be detached */
+	int fds[RTAP_QUEUES_MAX];
+	bool attached[RTAP_QUEUES_MAX];
+};
+
+struct rtap_netlink;
+
+struct rtap_dev {
+	char ifname[IF_NAMESIZE];
+	unsigned int ifindex;
+	bool carrier;			/* as we set it */
+	bool persistent;		/* the interface outlives the port */
+	bool promiscuous;		/* switched on by us, */
+	bool allmulticast;		/* to be switched off on close */
+	uint16_t mtu;			/* of the interface, as far as we know */
+	uint16_t min_mtu;
+	uint16_t max_mtu;
+	unsigned int offload;		/* TUN_F_* in force */
+	uint32_t gso_max;		/* limit on merged packets that we set, 0: none */
+	struct rtap_ring_caps caps;
+	struct rtap_files files;
+	struct rtap_netlink *nl;	/* for rtap_netlink() */
+	struct rte_ether_addr mac;
+	/* Statistics of queues that are gone. */
+	struct rtap_rx_stats rx_past;
+	struct rtap_tx_stats tx_past;
+	uint64_t tx_dropped;		/* the kernel's, last known */
+	uint64_t imissed_base;		/* the same as of the last reset */
+};
+
+/** The private data of a port. */
+static inline struct rtap_dev *
+rtap_dev(const struct rte_eth_dev *dev)
+{
+	return dev->data->dev_private;
+}
+
+/* rtap_iface.c */
+
+/**
+ * Make the interface or take it over, in a known state and with its carrier off.
+ *
+ * @param rtap
+ *   Zeroed private data of the port.
+ * @param device
+ *   Name of the device, of which a fixed MAC address is made.
+ * @return
+ *   0, or a negative errno after a message; nothing is left open then.
+ */
+int rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *device);
+/** Delete the interface, or leave it in good order if it persists. Queues are closed. */
+void rtap_iface_close(struct rtap_dev *rtap);
+/** Netlink, if it sees the interface; NULL while that is in another network namespace. */
+struct rtap_netlink *rtap_netlink(const struct rtap_dev *rtap);
+
+/* rtap_ctrl.c */
+
+int rtap_carrier_set(struct rtap_dev *rtap, bool on);
+/** Set the MTU of the interface alone; see rtap_mtu_set(). */
+int rtap_kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu);
+int rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete);
+int rtap_set_link_up(struct rte_eth_dev *dev);
+int rtap_set_link_down(struct rte_eth_dev *dev);
+int rtap_promiscuous_enable(struct rte_eth_dev *dev);
+int rtap_promiscuous_disable(struct rte_eth_dev *dev);
+int rtap_allmulticast_enable(struct rte_eth_dev *dev);
+int rtap_allmulticast_disable(struct rte_eth_dev *dev);
+int rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac);
+int rtap_mtu_set(struct rte_eth_dev *dev, uint16_t mtu);
+
+/* rtap_queue.c */
+
+/** A file on which the ioctls of rtap_tap.h work. */
+int rtap_files_ctl(const struct rtap_files *files);
+/** Open or close TAP files until there are nb (0 to RTAP_QUEUES_MAX). Port stopped. */
+int rtap_files_resize(struct rtap_dev *rtap, uint16_t nb);
+
+int rtap_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue_id, uint16_t nb_desc,
+		unsigned int socket_id, const struct rte_eth_rxconf *conf,
+		struct rte_mempool *pool);
+int rtap_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue_id, uint16_t nb_desc,
+		unsigned int socket_id, const struct rte_eth_txconf *conf);
+void rtap_rx_queue_release(struct rte_eth_dev *dev, uint16_t queue_id);
+void rtap_tx_queue_release(struct rte_eth_dev *dev, uint16_t queue_id);
+int rtap_rx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id);
+int rtap_tx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id);
+int rtap_rx_queue_stop(struct rte_eth_dev *dev, uint16_t queue_id);
+int rtap_tx_queue_stop(struct rte_eth_dev *dev, uint16_t queue_id);
+void rtap_rxq_info_get(struct rte_eth_dev *dev, uint16_t queue_id,
+		struct rte_eth_rxq_info *info);
+void rtap_txq_info_get(struct rte_eth_dev *dev, uint16_t queue_id,
+		struct rte_eth_txq_info *info);
+/** Start all queues that are not deferred; on failure none is left running. */
+int rtap_queues_start(struct rte_eth_dev *dev);
+void rtap_queues_stop(struct rte_eth_dev *dev);
+
+/* rtap_rx.c */
+
+/** mbufs that a frame of len bytes needs, with at least a byte to spare; 0: too many. */
+uint16_t rtap_rxq_segs(const struct rtap_rxq *rxq, uint32_t len);
+/** The largest frame that the kernel may send to this port at that MTU. */
+uint32_t rtap_rx_frame_max(const struct rte_eth_dev *dev, uint16_t mtu);
+void rtap_rxq_free_mbufs(struct rtap_rxq *rxq);
+uint16_t rtap_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+const uint32_t *rtap_supported_ptypes_get(struct rte_eth_dev *dev, size_t *no_of_elements);
+
+/* rtap_tx.c */
+
+uint16_t rtap_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+uint16_t rtap_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+/* rtap_stats.c */
+
+/** Add the counters of a queue that goes away to those of the port. */
+void rtap_stats_keep_rx(struct rtap_dev *rtap, const struct rtap_rxq *rxq);
+void rtap_stats_keep_tx(struct rtap_dev *rtap, const struct rtap_txq *txq);
+int rtap_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
+		struct eth_queue_stats *qstats);
+int rtap_stats_reset(struct rte_eth_dev *dev);
+int rtap_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
+int rtap_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
+		unsigned int n);
+
+#endif /* _RTAP_H_ */

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/*
+ * Receive: kernel to application.
+ *
+ * The queue of packets is the kernel's own, in front of the TAP file. A burst fills the slots
+ * that it will use with empty mbufs, reads into them in one batch, hands up the frames and keeps
+ * the other mbufs for the next burst. How many reads a burst tries follows from what the last
+ * one found: one more than that, or twice as many when all found a packet. After a burst that
+ * found none a poll is armed, and bursts cost nothing until a packet arrives.
+ *
+ * The virtio-net header is read into the headroom, right in front of the frame.
+ *
+ * A TAP cuts off what does not fit in the buffers and says nothing. So a slot always has at
+ * least a byte more room than the largest frame, and a read that fills it is taken for one that
+ * was cut off. That happens only if the MTU has grown while the read was under way, or without
+ * the application knowing.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_mbuf.h>
+
+#include "rtap.h"
+
+uint16_t
+rtap_rxq_segs(const struct rtap_rxq *rxq, uint32_t len)
+{
+	uint32_t room = len + 1, segs = 1;
+
+	if (room > rxq->seg0_len)
+		segs += (room - rxq->seg0_len + rxq->seg_len - 1) / rxq->seg_len;
+	return segs <= rxq->stride ? segs : 0;
+}
+
+uint32_t
+rtap_rx_frame_max(const struct rte_eth_dev *dev, uint16_t mtu)
+{
+	if ((dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0)
+		return RTAP_FRAME_MAX;
+	return mtu + RTAP_ETH_OVERHEAD;
+}
+
+/*
+ * Buffers
+ */
+
+/* Take an mbuf; when the pool runs low, whatever it has left will do. */
+static struct rte_mbuf *
+rxq_get_mbuf(struct rtap_rxq *rxq)
+{
+	unsigned int n;
+
+	for (n = RTAP_RX_STOCK; rxq->nb_stock == 0 && n > 0; n /= 2)
+		if (rte_pktmbuf_alloc_bulk(rxq->pool, rxq->stock, n) == 0)
+			rxq->nb_stock = n;
+	if (unlikely(rxq->nb_stock == 0)) {
+		rxq->stats.nombuf++;
+		return NULL;
+	}
+	return rxq->stock[--rxq->nb_stock];
+}
+
+/* Put an mbuf at position pos of the slot that begins at base. */
+static bool
+slot_put(struct rtap_rxq *rxq, unsigned int base, unsigned int pos)
+{
+	struct iovec *iov = &rxq->iovs[base + pos];
+	struct rte_mbuf *m = rxq_get_mbuf(rxq);
+
+	if (unlikely(m == NULL))
+		return false;
+	rxq->mbufs[base + pos] = m;
+	if (pos == 0) {
+		iov->iov_base = rte_pktmbuf_mtod_offset(m, char *, -(int)RTAP_VNET_HDR_LEN);
+		iov->iov_len = rxq->seg0_len + RTAP_VNET_HDR_LEN;
+	} else {
+		m->data_off = 0;
+		iov->iov_base = m->buf_addr;
+		iov->iov_len = rxq->seg_len;
+	}
+	return true;
+}
+
+/* Make room for the largest frame: replace what the last one took, add what the MTU asks for. */
+static bool
+slot_fill(struct rtap_rxq *rxq, unsigned int idx, uint16_t segs)
+{
+	struct rtap_rx_slot *slot = &rxq->slots[idx];
+	unsigned int base = idx * rxq->stride;
+
+	while (slot->first > 0) {
+		if (!slot_put(rxq, base, slot->first - 1))
+			return false;
+		slot->first--;
+	}
+	while (slot->last < segs) {
+		if (!slot_put(rxq, base, slot->last))
+			return false;
+		slot->last++;
+	}
+	rxq->reqs[idx].iov = &rxq->iovs[base];
+	rxq->reqs[idx].iovcnt = slot->last;
+	return true;
+}
+
+/* Fill the first n slots; returns how many are filled. */
+static unsigned int
+rxq_fill(struct rtap_rxq *rxq, unsigned int n)
+{
+	uint16_t segs = rte_atomic_load_explicit(&rxq->segs, rte_memory_order_acquire);
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (!slot_fill(rxq, i, segs))
+			break;
+	return i;
+}
+
+void
+rtap_rxq_free_mbufs(struct rtap_rxq *rxq)
+{
+	unsigned int i;
+
+	for (i = 0; i < rxq->nb_slots; i++) {
+		struct rtap_rx_slot *slot = &rxq->slots[i];
+
+		rte_pktmbuf_free_bulk(&rxq->mbufs[i * rxq->stride + slot->first],
+			slot->last - slot->first);
+		slot->first = slot->last = 0;
+	}
+	rte_pktmbuf_free_bulk(rxq->stock, rxq->nb_stock);
+	rxq->nb_stock = 0;
+}
+
+/*
+ * Frames
+ */
+
+/* Chain as many mbufs of the slot as hold len bytes, and take them out of it. */
+static struct rte_mbuf *
+slot_take(struct rtap_rxq *rxq, unsigned int idx, uint32_t len)
+{
+	struct rte_mbuf **mbufs = &rxq->mbufs[idx * rxq->stride];
+	struct rte_mbuf *head = mbufs[0], *m = head;
+	uint32_t room = rxq->seg0_len;
+	unsigned int n = 1;
+
+	head->port = rxq->port_id;
+	head->pkt_len = len;
+	while (len > room) {
+		m->data_len = room;
+		len -= room;
+		m->next = mbufs[n++];
+		m = m->next;
+		room = rxq->seg_len;
+	}
+	m->data_len = len;
+	head->nb_segs = n;
+	rxq->slots[idx].first = n;
+	return head;
+}
+
+/* Is there a frame in the slot, all of it? */
+static bool
+slot_check(struct rtap_rxq *rxq, unsigned int idx)
+{
+	int32_t res = rxq->reqs[idx].res;
+	uint32_t room = RTAP_VNET_HDR_LEN + rxq->seg0_len +
+		(rxq->slots[idx].last - 1) * (uint32_t)rxq->seg_len;
+
+	if (unlikely(res < 0)) {
+		rxq->stats.read_errors++;
+		return false;
+	}
+	if (unlikely((uint32_t)res >= room)) {
+		rxq->stats.truncated++;
+		return false;
+	}
+	if (unlikely((uint32_t)res < RTAP_VNET_HDR_LEN + RTE_ETHER_HDR_LEN)) {
+		rxq->stats.bad_header++;
+		return false;
+	}
+	return true;
+}
+
+/* The frame in a slot, or NULL if it had to be dropped. */
+static struct rte_mbuf *
+rxq_take(struct rtap_rxq *rxq, unsigned int idx)
+{
+	struct virtio_net_hdr_v1 hdr;
+	struct rte_mbuf *m;
+
+	if (!slot_check(rxq, idx))
+		return NULL;
+	memcpy(&hdr, rxq->reqs[idx].iov->iov_base, sizeof(hdr));
+	m = slot_take(rxq, idx, rxq->reqs[idx].res - sizeof(hdr));
+	if (unlikely(rtap_vnet_rx(m, &hdr) != 0)) {
+		rxq->stats.bad_header++;
+		rte_pktmbuf_free(m);
+		return NULL;
+	}
+	if (rxq->check_ip_csum)
+		rtap_vnet_rx_ip_csum(m);
+	rxq->stats.packets++;
+	rxq->stats.bytes += m->pkt_len;
+	rxq->stats.lro += (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
+	return m;
+}
+
+static void
+rxq_adapt(struct rtap_rxq *rxq, unsigned int tried, unsigned int found)
+{
+	unsigned int probe = (found < tried) ? found + 1 : RTE_MAX(rxq->probe, 2 * tried);
+
+	rxq->probe = RTE_MIN(probe, rxq->nb_slots);
+}
+
+uint16_t
+rtap_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct rtap_rxq *rxq = queue;
+	unsigned int tried, found = 0, i;
+	uint16_t nb_rx = 0;
+
+	if (rtap_ring_is_quiet(&rxq->ring))
+		return 0;
+	tried = rxq_fill(rxq, RTE_MIN(nb_pkts, rxq->probe));
+	if (unlikely(tried == 0))
+		return 0;
+
+	rtap_ring_readv(&rxq->ring, rxq->reqs, tried);
+	for (i = 0; i < tried; i++) {
+		if (rxq->reqs[i].res == -EAGAIN)
+			continue;
+		found++;
+		pkts[nb_rx] = rxq_take(rxq, i);
+		nb_rx += pkts[nb_rx] != NULL;
+	}
+
+	rxq_adapt(rxq, tried, found);
+	if (found == 0)
+		rtap_ring_arm(&rxq->ring);
+	return nb_rx;
+}
+
+const uint32_t *
+rtap_supported_ptypes_get(struct rte_eth_dev *dev __rte_unused, size_t *no_of_elements)
+{
+	/* Those of rte_net_get_ptype(). */
+	static const uint32_t ptypes[] = {
+		RTE_PTYPE_L2_ETHER,
+		RTE_PTYPE_L2_ETHER_MPLS,
+		RTE_PTYPE_L2_ETHER_VLAN,
+		RTE_PTYPE_L2_ETHER_QINQ,
+		RTE_PTYPE_L3_IPV4,
+		RTE_PTYPE_L3_IPV4_EXT,
+		RTE_PTYPE_L3_IPV6,
+		RTE_PTYPE_L3_IPV6_EXT,
+		RTE_PTYPE_L4_FRAG,
+		RTE_PTYPE_L4_SCTP,
+		RTE_PTYPE_L4_TCP,
+		RTE_PTYPE_L4_UDP,
+		RTE_PTYPE_TUNNEL_GENEVE,
+		RTE_PTYPE_TUNNEL_GRE,
+		RTE_PTYPE_TUNNEL_GTPC,
+		RTE_PTYPE_TUNNEL_GTPU,
+		RTE_PTYPE_TUNNEL_IP,
+		RTE_PTYPE_TUNNEL_NVGRE,
+		RTE_PTYPE_TUNNEL_VXLAN,
+		RTE_PTYPE_TUNNEL_VXLAN_GPE,
+		RTE_PTYPE_INNER_L2_ETHER,
+		RTE_PTYPE_INNER_L2_ETHER_VLAN,
+		RTE_PTYPE_INNER_L2_ETHER_QINQ,
+		RTE_PTYPE_INNER_L3_IPV4,
+		RTE_PTYPE_INNER_L3_IPV4_EXT,
+		RTE_PTYPE_INNER_L3_IPV6,
+		RTE_PTYPE_INNER_L3_IPV6_EXT,
+		RTE_PTYPE_INNER_L4_FRAG,
+		RTE_PTYPE_INNER_L4_SCTP,
+		RTE_PTYPE_INNER_L4_TCP,
+		RTE_PTYPE_INNER_L4_UDP,
+	};
+
+	*no_of_elements = RTE_DIM(ptypes);
+	return ptypes;
+}
