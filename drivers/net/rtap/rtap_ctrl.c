@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/*
+ * What the application changes in the interface while the port exists, and reads back: link,
+ * promiscuous and all-multicast mode, MAC address, MTU.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "rtap.h"
+#include "rtap_link.h"
+#include "rtap_tap.h"
+
+/*
+ * Link
+ */
+
+/* Does the link deserve to be called up? Elsewhere, the carrier is all we know. */
+static bool
+link_is_up(const struct rtap_dev *rtap)
+{
+	struct rtap_link_info info;
+	unsigned int flags;
+
+	if (rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0)
+		return (info.flags & IFF_UP) != 0 && info.carrier;
+	return rtap->carrier &&
+		rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == 0;
+}
+
+int
+rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete __rte_unused)
+{
+	struct rte_eth_link link = {
+		.link_speed = RTAP_LINK_SPEED,
+		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
+		.link_autoneg = RTE_ETH_LINK_FIXED,
+		.link_status = link_is_up(rtap_dev(dev)) ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN,
+	};
+
+	return rte_eth_linkstatus_set(dev, &link);
+}
+
+/*
+ * The carrier says whether somebody is there to take packets. Unlike IFF_UP it can be switched
+ * without the kernel forgetting the routes and IPv6 addresses of the interface.
+ */
+int
+rtap_carrier_set(struct rtap_dev *rtap, bool on)
+{
+	int ret;
+
+	ret = rtap_tap_set_carrier(rtap_files_ctl(&rtap->files), on);
+	if (ret == 0)
+		rtap->carrier = on;
+	else
+		PMD_LOG(ERR, "%s: cannot switch carrier %s: %s", rtap->ifname, on ? "on" : "off",
+			strerror(-ret));
+	return ret;
+}
+
+/*
+ * Change flags of the interface. One that was moved to another network namespace is configured
+ * there: not supported, which ethdev takes for an answer when it restores its settings.
+ */
+static int
+set_flags(const struct rtap_dev *rtap, unsigned int flags, unsigned int mask)
+{
+	int ret;
+
+	ret = rtap_link_set_flags(rtap_netlink(rtap), rtap->ifindex, flags, mask);
+	if (ret == -ENODEV) {
+		PMD_LOG(NOTICE, "%s: not in this network namespace, flags %#x not changed",
+			rtap->ifname, mask);
+		return -ENOTSUP;
+	}
+	if (ret != 0)
+		PMD_LOG(ERR, "%s: cannot change interface flags: %s", rtap->ifname,
+			strerror(-ret));
+	return ret;
+}
+
+int
+rtap_set_link_up(struct rte_eth_dev *dev)
+{
+	struct rtap_dev *rtap = rtap_dev(dev);
+	struct rtap_link_info info;
+	int ret;
+
+	ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
+	if (ret == 0 && (info.flags & IFF_UP) == 0)
+		ret = set_flags(rtap, IFF_UP, IFF_UP);
+	if (ret == 0 || ret == -ENODEV) /* elsewhere, IFF_UP is left as it is */
+		ret = rtap_carrier_set(rtap, true);
+	if (ret == 0)
+		rtap_link_update(dev, 0);
+	return ret;
+}
+
+int
+rtap_set_link_down(struct rte_eth_dev *dev)
+{
+	int ret;
+
+	ret = rtap_carrier_set(rtap_dev(dev), false);
+	if (ret == 0)
+		rtap_link_update(dev, 0);
+	return ret;
+}
+
+/*
+ * What somebody else has switched on stays theirs, whatever the application says: ethdev
+ * disables both modes on each start of a port that has not enabled them.
+ */
+static int
+switch_flag(const struct rtap_dev *rtap, bool *ours, unsigned int flag, bool on)
+{
+	struct rtap_link_info info;
+	int ret;
+
+	if (!on && !*ours)
+		return 0;
+	if (on && !*ours && rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0 &&
+	    (info.flags & flag) != 0)
+		return 0;
+	ret = set_flags(rtap, on ? flag : 0, flag);
+	if (ret == 0)
+		*ours = on;
+	return ret;
+}
+
+int
+rtap_promiscuous_enable(struct rte_eth_dev *dev)
+{
+	return switch_flag(rtap_dev(dev), &rtap_dev(dev)->promiscuous, IFF_PROMISC, true);
+}
+
+int
+rtap_promiscuous_disable(struct rte_eth_dev *dev)
+{
+	return switch_flag(rtap_dev(dev), &rtap_dev(dev)->promiscuous, IFF_PROMISC, false);
+}
+
+int
+rtap_allmulticast_enable(struct rte_eth_dev *dev)
+{
+	return switch_flag(rtap_dev(dev), &rtap_dev(dev)->allmulticast, IFF_ALLMULTI, true);
+}
+
+int
+rtap_allmulticast_disable(struct rte_eth_dev *dev)
+{
+	return switch_flag(rtap_dev(dev), &rtap_dev(dev)->allmulticast, IFF_ALLMULTI, false);
+}
+
+int
+rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
+{
+	const struct rtap_dev *rtap = rtap_dev(dev);
+	int ret;
+
+	ret = rtap_tap_set_mac(rtap_files_ctl(&rtap->files), mac);
+	if (ret != 0)
+		PMD_LOG(ERR, "%s: cannot set MAC address " RTE_ETHER_ADDR_PRT_FMT ": %s",
+			rtap->ifname, RTE_ETHER_ADDR_BYTES(mac), strerror(-ret));
+	return ret;
+}
+
+/*
+ * MTU
+ */
+
+/* Always asked for: the administrator may have changed it. */
+int
+rtap_kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
+{
+	int ret;
+
+	ret = rtap_link_set_mtu(rtap_netlink(rtap), rtap->ifindex, mtu);
+	if (ret == -ENODEV && mtu == rtap->mtu)
+		return 0; /* in another namespace, and with luck as we left it */
+	if (ret == 0)
+		rtap->mtu = mtu;
+	else
+		PMD_LOG(ERR, "%s: cannot set MTU %u: %s", rtap->ifname, mtu, strerror(-ret));
+	return ret;
+}
+
+/* Does every Rx queue have room for the frames that come with this MTU? */
+static int
+check_rx_room(const struct rte_eth_dev *dev, uint16_t mtu)
+{
+	uint32_t frame = rtap_rx_frame_max(dev, mtu);
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		const struct rtap_rxq *rxq = dev->data->rx_queues[i];
+
+		if (rxq != NULL && rtap_rxq_segs(rxq, frame) == 0) {
+			PMD_LOG(ERR,
+				"MTU %u: frames of %u bytes do not fit in the mbufs of Rx queue %u: enable scattered Rx or use larger mbufs",
+				mtu, frame, i);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Running queues use larger buffers from their next burst on. They keep them when the MTU falls,
+ * because larger frames may still wait in the kernel's queue: until they are started again.
+ */
+static void
+grow_rx_room(struct rte_eth_dev *dev, uint16_t mtu)
+{
+	uint16_t i, segs, now;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		struct rtap_rxq *rxq = dev->data->rx_queues[i];
+
+		if (rxq == NULL)
+			continue;
+		segs = rtap_rxq_segs(rxq, rtap_rx_frame_max(dev, mtu));
+		now = rte_atomic_load_explicit(&rxq->segs, rte_memory_order_relaxed);
+		rte_atomic_store_explicit(&rxq->segs, RTE_MAX(segs, now),
+			rte_memory_order_release);
+	}
+}
+
+/* Buffers grow before the frames do. */
+int
+rtap_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
+{
+	int ret;
+
+	ret = check_rx_room(dev, mtu);
+	if (ret != 0)
+		return ret;
+	grow_rx_room(dev, mtu);
+	return rtap_kernel_mtu_set(rtap_dev(dev), mtu);
+}
