@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/*
+ * The interface of a port: made or taken over when the port is probed, deleted or left behind in
+ * good order when it is closed.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/if_tun.h>
+
+#include <rte_cycles.h>
+
+#include "rtap.h"
+#include "rtap_link.h"
+#include "rtap_tap.h"
+
+/* How long to wait for a process that was killed to let go of an interface. */
+#define RTAP_BUSY_RETRIES 200
+#define RTAP_BUSY_RETRY_US 10000
+
+struct rtap_netlink *
+rtap_netlink(const struct rtap_dev *rtap)
+{
+	ino_t netns;
+	int ret;
+
+	ret = rtap_tap_get_netns(rtap_files_ctl(&rtap->files), &netns);
+	if (ret == 0 && rtap_netlink_netns(rtap->nl) != 0 &&
+	    netns != rtap_netlink_netns(rtap->nl))
+		return NULL;
+	/* No right to ask or no file left to ask with: netlink will tell. Deleted: it must not. */
+	return ret == -EBADFD ? NULL : rtap->nl;
+}
+
+/* What the user should know or do when a TAP cannot be opened. */
+static const char *
+open_advice(int err)
+{
+	switch (-err) {
+	case EBUSY:
+		return "it is busy: another process or port has it open";
+	case EEXIST:
+		return "an interface of that name exists and is not a TAP";
+	case EPERM:
+	case EACCES:
+		return "CAP_NET_ADMIN and access to /dev/net/tun are needed";
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return "/dev/net/tun is missing: load the tun module, or pass the device to the container";
+	case EINVAL:
+		return "the kernel does not accept the name, or the TAP was made with options that cannot be taken over";
+	default:
+		return strerror(-err);
+	}
+}
+
+/*
+ * Open the TAP, making it or taking over one that nobody uses. An attached file of somebody
+ * else is looked for first, because the kernel would let us join a multi-queue TAP and take a
+ * part of its packets.
+ */
+static int
+tap_open_once(struct rtap_dev *rtap, const char *name)
+{
+	struct rtap_link_info info;
+	int flags = IFF_MULTI_QUEUE;
+	int ret;
+
+	if (strchr(name, '%') == NULL) {
+		ret = rtap_link_get_by_name(rtap->nl, name, &info);
+		if (ret == 0 && !info.is_tap)
+			return -EEXIST;
+		if (ret == 0 && info.nb_files > 0)
+			return -EBUSY;
+		if (ret == 0)
+			flags = info.multi_queue ? IFF_MULTI_QUEUE : 0;
+		else
+			flags = IFF_MULTI_QUEUE | IFF_TUN_EXCL;
+	}
+	rtap->files.multi_queue = (flags & IFF_MULTI_QUEUE) != 0;
+	return rtap_tap_open(name, flags, rtap->ifname);
+}
+
+static int
+tap_open(struct rtap_dev *rtap, const char *name)
+{
+	int ret = -EBUSY, i;
+
+	/* The files of a process that was killed are closed a moment after it. */
+	for (i = 0; ret == -EBUSY && i < RTAP_BUSY_RETRIES; i++) {
+		if (i > 0)
+			rte_delay_us_sleep(RTAP_BUSY_RETRY_US);
+		ret = tap_open_once(rtap, name);
+	}
+	if (ret < 0) {
+		PMD_LOG(ERR, "cannot open TAP '%s': %s", name, open_advice(ret));
+		/* rte_eal_hotplug_add() takes -EEXIST for a device that was probed before. */
+		return ret == -EEXIST ? -EINVAL : ret;
+	}
+	rtap->files.fds[0] = ret;
+	rtap->files.attached[0] = true;
+	rtap->files.nb_fds = 1;
+	return 0;
+}
+
+/* The addresses that net_tap gives to its ports, made of the number in the device's name. */
+static void
+fixed_mac(const char *device, struct rte_ether_addr *mac)
+{
+	const char *digits = device + strcspn(device, "0123456789");
+
+	*mac = (struct rte_ether_addr){
+		{ 0x02, 'd', 't', 'a', 'p', '0' + strtoul(digits, NULL, 10) }
+	};
+}
+
+static int
+tap_init_mac(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *device)
+{
+	struct rte_ether_addr mac = args->mac;
+	int fd = rtap->files.fds[0];
+	int ret = 0;
+
+	if (args->mac_mode == RTAP_MAC_FIXED)
+		fixed_mac(device, &mac);
+	if (args->mac_mode != RTAP_MAC_KERNEL)
+		ret = rtap_tap_set_mac(fd, &mac);
+	if (ret == 0)
+		ret = rtap_tap_get_mac(fd, &rtap->mac);
+	return ret;
+}
+
+static int
+tap_init_io(struct rtap_dev *rtap, enum rtap_io_mode mode)
+{
+	const char *reason;
+	int ret;
+
+	ret = rtap_ring_probe(rtap->files.fds[0], mode, &rtap->caps, &reason);
+	if (ret != 0)
+		PMD_LOG(ERR, "%s: " RTAP_ARG_IO "=uring: %s", rtap->ifname, reason);
+	else if (reason != NULL)
+		PMD_LOG(WARNING, "%s: using %s, which is slower: %s", rtap->ifname,
+			rtap->caps.uring ? "readv" : "readv/writev", reason);
+	return ret;
+}
+
+/* What the interface is like, and whether it outlives us if all else fails. */
+static int
+tap_init_info(struct rtap_dev *rtap)
+{
+	struct rtap_link_info info;
+	unsigned int flags;
+	int ret;
+
+	ret = rtap_tap_get_flags(rtap->files.fds[0], &flags, NULL);
+	if (ret == 0)
+		ret = rtap_link_get_by_name(rtap->nl, rtap->ifname, &info);
+	if (ret != 0)
+		return ret;
+	rtap->persistent = (flags & IFF_PERSIST) != 0;
+	rtap->ifindex = info.ifindex;
+	rtap->mtu = info.mtu;
+	rtap->min_mtu = info.min_mtu;
+	rtap->max_mtu = RTE_MIN(info.max_mtu, (uint32_t)UINT16_MAX);
+	rtap->tx_dropped = info.tx_dropped;
+	rtap->imissed_base = info.tx_dropped;
+	return 0;
+}
+
+static int
+tap_init_persist(struct rtap_dev *rtap, const struct rtap_devargs *args)
+{
+	int ret;
+
+	if (args->persist == RTAP_PERSIST_KEEP)
+		return 0;
+	ret = rtap_tap_set_persist(rtap->files.fds[0], args->persist == RTAP_PERSIST_ON);
+	if (ret == 0)
+		rtap->persistent = args->persist == RTAP_PERSIST_ON;
+	return ret;
+}
+
+/* What fails often comes first, what changes an interface that was taken over comes last. */
+static int
+tap_init(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *device)
+{
+	int fd = rtap->files.fds[0];
+	int ret;
+
+	ret = tap_init_info(rtap);
+	if (ret == 0)
+		ret = rtap_tap_reset(fd);
+	if (ret == 0)
+		ret = rtap_tap_set_carrier(fd, false);
+	if (ret == 0)
+		ret = tap_init_mac(rtap, args, device);
+	if (ret == 0)
+		ret = tap_init_persist(rtap, args);
+	if (ret != 0)
+		PMD_LOG(ERR, "cannot set up TAP '%s': %s", rtap->ifname, strerror(-ret));
+	return ret;
+}
+
+/* Leave an interface that persists without what only made sense with a port behind it. */
+static void
+put_back(const struct rtap_dev *rtap)
+{
+	struct rtap_netlink *nl = rtap_netlink(rtap);
+	unsigned int flags = (rtap->promiscuous ? IFF_PROMISC : 0) |
+		(rtap->allmulticast ? IFF_ALLMULTI : 0);
+
+	if (flags != 0)
+		rtap_link_set_flags(nl, rtap->ifindex, 0, flags);
+	if (rtap->gso_max != 0)
+		rtap_link_set_gso_max(nl, rtap->ifindex, RTAP_GSO_MAX_DEFAULT);
+	if (rtap->offload != 0)
+		rtap_tap_set_offload(rtap_files_ctl(&rtap->files), 0);
+}
+
+/*
+ * An interface that does not persist is deleted rather than left to go with its last file: the
+ * kernel may close that file a little later, when the rings that hold it are gone.
+ */
+void
+rtap_iface_close(struct rtap_dev *rtap)
+{
+	if (rtap->persistent)
+		put_back(rtap);
+	else if (rtap->ifindex != 0) /* else it goes with its file */
+		rtap_link_delete(rtap_netlink(rtap), rtap->ifindex);
+	rtap_files_resize(rtap, 0);
+	rtap_netlink_close(rtap->nl);
+	rtap->nl = NULL;
+}
+
+int
+rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *device)
+{
+	int ret;
+
+	ret = rtap_netlink_open(&rtap->nl);
+	if (ret != 0) {
+		PMD_LOG(ERR, "cannot open a netlink socket: %s", strerror(-ret));
+		return ret;
+	}
+	ret = tap_open(rtap, args->iface);
+	if (ret == 0)
+		ret = tap_init_io(rtap, args->io);
+	if (ret == 0)
+		ret = tap_init(rtap, args, device);
+	if (ret != 0)
+		rtap_iface_close(rtap);
+	return ret;
+}
