@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include <linux/if_tun.h>
+
+#include <bus_vdev_driver.h>
+#include <ethdev_vdev.h>
+#include <rte_eal.h>
+
+#include "rtap.h"
+#include "rtap_link.h"
+#include "rtap_tap.h"
+
+RTE_LOG_REGISTER_DEFAULT(rtap_logtype, NOTICE);
+
+/*
+ * Configure, start, stop
+ */
+
+static int
+rtap_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
+{
+	const struct rtap_dev *rtap = rtap_dev(dev);
+	const struct rte_eth_desc_lim desc_lim = {
+		.nb_min = 1,
+		.nb_max = RTAP_DESC_MAX,
+		.nb_align = 1,
+	};
+	uint16_t nb_queues = rtap->files.multi_queue ? RTAP_QUEUES_MAX : 1;
+
+	info->if_index = rtap->ifindex;
+	info->min_mtu = rtap->min_mtu;
+	info->max_mtu = rtap->max_mtu;
+	info->max_rx_pktlen = rtap->max_mtu + RTAP_ETH_OVERHEAD;
+	info->max_lro_pkt_size = RTAP_FRAME_MAX;
+	info->max_mac_addrs = 1;
+	info->max_rx_queues = nb_queues;
+	info->max_tx_queues = RTAP_QUEUES_MAX;
+	info->rx_desc_lim = desc_lim;
+	info->tx_desc_lim = desc_lim;
+	info->tx_desc_lim.nb_seg_max = RTAP_TX_SEGS_MAX;
+	info->tx_desc_lim.nb_mtu_seg_max = RTAP_TX_SEGS_MAX;
+	info->rx_queue_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
+	info->rx_offload_capa = RTAP_RX_OFFLOADS;
+	info->tx_queue_offload_capa = RTAP_TX_OFFLOADS;
+	info->tx_offload_capa = RTAP_TX_OFFLOADS;
+	info->speed_capa = RTE_ETH_LINK_SPEED_10G;
+	info->default_rxportconf.burst_size = RTAP_BURST_MAX / 2;
+	info->default_rxportconf.ring_size = RTAP_DESC_DEFAULT;
+	info->default_rxportconf.nb_queues = 1;
+	info->default_txportconf = info->default_rxportconf;
+	info->dev_capa &= ~RTE_ETH_DEV_CAPA_FLOW_RULE_KEEP;
+	return 0;
+}
+
+/* What the application is ready to finish itself, the kernel may leave unfinished. */
+static int
+configure_offloads(struct rte_eth_dev *dev)
+{
+	uint64_t offloads = dev->data->dev_conf.rxmode.offloads;
+	struct rtap_dev *rtap = rtap_dev(dev);
+	unsigned int tun = 0;
+	int ret;
+
+	if ((offloads & (RTAP_RX_CSUM_OFFLOADS | RTE_ETH_RX_OFFLOAD_TCP_LRO)) != 0)
+		tun |= TUN_F_CSUM;
+	if ((offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0) {
+		if ((offloads & RTE_ETH_RX_OFFLOAD_SCATTER) == 0) {
+			PMD_LOG(ERR,
+				"%s: LRO brings packets of 64 KiB and needs scattered Rx (RTE_ETH_RX_OFFLOAD_SCATTER)",
+				rtap->ifname);
+			return -EINVAL;
+		}
+		tun |= TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+	}
+	if (tun == rtap->offload)
+		return 0;
+	ret = rtap_tap_set_offload(rtap_files_ctl(&rtap->files), tun);
+	if (ret != 0) {
+		PMD_LOG(ERR, "%s: cannot set offloads %#x: %s", rtap->ifname, tun,
+			strerror(-ret));
+		return ret;
+	}
+	rtap->offload = tun;
+	return 0;
+}
+
+/*
+ * Honour a limit on merged packets. ethdev replaces "no limit" (0) by the size of an ordinary
+ * frame, so that size cannot be asked for.
+ */
+static int
+configure_lro_limit(struct rte_eth_dev *dev)
+{
+	const struct rte_eth_rxmode *rxmode = &dev->data->dev_conf.rxmode;
+	bool lro = (rxmode->offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
+	struct rtap_dev *rtap = rtap_dev(dev);
+	uint32_t max = RTAP_GSO_MAX_DEFAULT;
+	int ret;
+
+	if (lro && rxmode->max_lro_pkt_size > rxmode->mtu + RTAP_ETH_OVERHEAD &&
+	    rxmode->max_lro_pkt_size < RTAP_FRAME_MAX)
+		max = rxmode->max_lro_pkt_size - RTAP_ETH_OVERHEAD;
+	/* Without LRO it does not matter, but what we changed is put back. */
+	if (!lro && rtap->gso_max == 0)
+		return 0;
+	ret = rtap_link_set_gso_max(rtap_netlink(rtap), rtap->ifindex, max);
+	if (ret == -ENODEV && (rtap->gso_max == max || max == RTAP_GSO_MAX_DEFAULT))
+		ret = 0; /* in another namespace, and with luck as we left it */
+	if (ret == 0)
+		rtap->gso_max = lro ? max : 0;
+	else
+		PMD_LOG(ERR, "%s: cannot limit packets to %u bytes: %s", rtap->ifname, max,
+			strerror(-ret));
+	return ret;
+}
+
+/* Packets that were queued under another configuration may be too large for this one. */
+static void
+drain_files(const struct rtap_files *files)
+{
+	uint16_t i;
+
+	for (i = 0; i < files->nb_fds; i++)
+		rtap_tap_drain(files->fds[i]);
+}
+
+static int
+rtap_dev_configure(struct rte_eth_dev *dev)
+{
+	struct rtap_dev *rtap = rtap_dev(dev);
+	int ret;
+
+	ret = configure_offloads(dev);
+	if (ret == 0)
+		ret = configure_lro_limit(dev);
+	if (ret == 0)
+		ret = rtap_kernel_mtu_set(rtap, dev->data->mtu);
+	if (ret == 0)
+		ret = rtap_files_resize(rtap, RTE_MAX(dev->data->nb_rx_queues, 1));
+	if (ret != 0)
+		return ret;
+	drain_files(&rtap->files);
+	dev->data->scattered_rx = 0; /* until a queue is started so */
+	dev->data->lro = (dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
+	return 0;
+}
+
+static int
+rtap_dev_start(struct rte_eth_dev *dev)
+{
+	int ret;
+
+	ret = rtap_queues_start(dev);
+	if (ret != 0)
+		return ret;
+	ret = rtap_set_link_up(dev);
+	if (ret != 0)
+		rtap_queues_stop(dev);
+	return ret;
+}
+
+static int
+rtap_dev_stop(struct rte_eth_dev *dev)
+{
+	rtap_carrier_set(rtap_dev(dev), false);
+	rtap_queues_stop(dev);
+	dev->data->dev_link.link_status = RTE_ETH_LINK_DOWN;
+	return 0;
+}
+
+/* As the queue does it now, which may be less than what was found at probe. */
+static const struct rtap_ring_caps *
+burst_caps(const struct rte_eth_dev *dev, const struct rtap_ring *ring)
+{
+	return ring->open ? &ring->caps : &rtap_dev(dev)->caps;
+}
+
+static int
+rtap_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue_id,
+		struct rte_eth_burst_mode *mode)
+{
+	const struct rtap_rxq *rxq = dev->data->rx_queues[queue_id];
+	const struct rtap_ring_caps *caps = burst_caps(dev, &rxq->ring);
+
+	snprintf(mode->info, sizeof(mode->info), "%s%s",
+		caps->uring && caps->uring_reads ? "io_uring" : "readv",
+		rxq->stride > 1 ? ", scattered" : "");
+	return 0;
+}
+
+static int
+rtap_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue_id,
+		struct rte_eth_burst_mode *mode)
+{
+	const struct rtap_txq *txq = dev->data->tx_queues[queue_id];
+
+	snprintf(mode->info, sizeof(mode->info), "%s",
+		burst_caps(dev, &txq->ring)->uring ? "io_uring" : "writev");
+	return 0;
+}
+
+static int
+rtap_dev_close(struct rte_eth_dev *dev)
+{
+	struct rtap_dev *rtap = rtap_dev(dev);
+	uint16_t i;
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return 0;
+	if (dev->data->dev_started != 0)
+		rtap_carrier_set(rtap, false);
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		rtap_rx_queue_release(dev, i);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		rtap_tx_queue_release(dev, i);
+	rtap_iface_close(rtap);
+	dev->data->mac_addrs = NULL; /* part of the private data */
+	return 0;
+}
+
+static const struct eth_dev_ops rtap_ops = {
+	.dev_configure = rtap_dev_configure,
+	.dev_start = rtap_dev_start,
+	.dev_stop = rtap_dev_stop,
+	.dev_close = rtap_dev_close,
+	.dev_infos_get = rtap_dev_infos_get,
+	.dev_supported_ptypes_get = rtap_supported_ptypes_get,
+	.dev_set_link_up = rtap_set_link_up,
+	.dev_set_link_down = rtap_set_link_down,
+	.link_update = rtap_link_update,
+	.mac_addr_set = rtap_mac_addr_set,
+	.mtu_set = rtap_mtu_set,
+	.promiscuous_enable = rtap_promiscuous_enable,
+	.promiscuous_disable = rtap_promiscuous_disable,
+	.allmulticast_enable = rtap_allmulticast_enable,
+	.allmulticast_disable = rtap_allmulticast_disable,
+	.rx_queue_setup = rtap_rx_queue_setup,
+	.rx_queue_release = rtap_rx_queue_release,
+	.rx_queue_start = rtap_rx_queue_start,
+	.rx_queue_stop = rtap_rx_queue_stop,
+	.rxq_info_get = rtap_rxq_info_get,
+	.rx_burst_mode_get = rtap_rx_burst_mode_get,
+	.tx_queue_setup = rtap_tx_queue_setup,
+	.tx_queue_release = rtap_tx_queue_release,
+	.tx_queue_start = rtap_tx_queue_start,
+	.tx_queue_stop = rtap_tx_queue_stop,
+	.txq_info_get = rtap_txq_info_get,
+	.tx_burst_mode_get = rtap_tx_burst_mode_get,
+	.stats_get = rtap_stats_get,
+	.stats_reset = rtap_stats_reset,
+	.xstats_get = rtap_xstats_get,
+	.xstats_get_names = rtap_xstats_get_names,
+	.xstats_reset = rtap_stats_reset,
+};
+
+/*
+ * Probe and remove
+ */
+
+static int
+rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
+{
+	struct rtap_dev *rtap = rtap_dev(dev);
+	int ret;
+
+	ret = rtap_iface_open(rtap, args, dev->device->name);
+	if (ret != 0)
+		return ret;
+	dev->data->mac_addrs = &rtap->mac;
+	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	dev->data->dev_link.link_speed = RTAP_LINK_SPEED;
+	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
+	dev->data->dev_link.link_autoneg = RTE_ETH_LINK_FIXED;
+	dev->dev_ops = &rtap_ops;
+	dev->rx_pkt_burst = rtap_rx_burst;
+	dev->tx_pkt_burst = rtap_tx_burst;
+	dev->tx_pkt_prepare = rtap_tx_prepare;
+	PMD_LOG(INFO, "%s: interface %s, %s", dev->device->name, rtap->ifname,
+		rtap->caps.uring ? "io_uring" : "readv/writev");
+	return 0;
+}
+
+static int
+rtap_probe(struct rte_vdev_device *vdev)
+{
+	struct rtap_devargs args;
+	struct rte_eth_dev *dev;
+	int ret;
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
+		PMD_LOG(ERR, "%s: only the primary process can use this device",
+			rte_vdev_device_name(vdev));
+		return -ENOTSUP;
+	}
+	ret = rtap_devargs_parse(rte_vdev_device_args(vdev), &args);
+	if (ret != 0)
+		return ret;
+	dev = rte_eth_vdev_allocate(vdev, sizeof(struct rtap_dev));
+	if (dev == NULL) {
+		PMD_LOG(ERR, "%s: cannot allocate a port", rte_vdev_device_name(vdev));
+		return -ENOMEM;
+	}
+	ret = rtap_create(dev, &args);
+	if (ret != 0) {
+		rte_eth_dev_release_port(dev);
+		return ret;
+	}
+	rte_eth_dev_probing_finish(dev);
+	return 0;
+}
+
+static int
+rtap_remove(struct rte_vdev_device *vdev)
+{
+	struct rte_eth_dev *dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
+
+	if (dev == NULL)
+		return 0;
+	rtap_dev_close(dev);
+	return rte_eth_dev_release_port(dev);
+}
+
+static struct rte_vdev_driver rtap_driver = {
+	.probe = rtap_probe,
+	.remove = rtap_remove,
+};
+
+RTE_PMD_REGISTER_VDEV(net_rtap, rtap_driver);
+RTE_PMD_REGISTER_ALIAS(net_rtap, eth_rtap);
+RTE_PMD_REGISTER_PARAM_STRING(net_rtap, RTAP_PARAM_STRING);
