@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The rtap authors
+
+# make            build the plugin
+# make check      run the tests; as root: all of them
+# make demo       show what the driver does, as root
+# make install    put the plugin where DPDK programs look for drivers
+# make clean      remove the build directory
+#
+# CC=clang BUILD=build-clang OPTIONS='-Dwerror=true' choose compiler, directory and meson options.
+
+BUILD ?= build
+OPTIONS ?=
+ifneq ($(origin CC),default)
+export CC
+endif
+
+.NOTPARALLEL:
+.PHONY: all setup check demo install clean
+
+all: $(BUILD)/build.ninja
+	meson compile -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	devtools/setup.sh --build
+	meson setup $(BUILD) $(OPTIONS)
+
+setup:
+	devtools/setup.sh
+
+check: setup all
+	devtools/check.sh $(BUILD)
+
+demo: setup all
+	devtools/demo.sh $(BUILD)
+
+install: all
+	meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD)
