@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/* rtap_devargs.[ch]: what is taken, what is refused, and what is said about it. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_log.h>
+
+#include "rtap_devargs.h"
+#include "unit.h"
+
+static char *log_text;
+static size_t log_len;
+static FILE *log_file;
+static struct rtap_devargs args;
+
+static int
+parse(const char *str)
+{
+	rewind(log_file);
+	memset(&args, 0xff, sizeof(args));
+	return rtap_devargs_parse(str, &args);
+}
+
+static const char *
+said(void)
+{
+	fflush(log_file);
+	log_text[ftell(log_file)] = '\0';
+	return log_text;
+}
+
+/* Refused, with one line that holds both words. */
+static bool
+refuses(const char *str, const char *key, const char *allowed)
+{
+	const char *text;
+
+	if (parse(str) != -EINVAL)
+		return false;
+	text = said();
+	if (strstr(text, key) != NULL && strstr(text, allowed) != NULL &&
+	    strchr(text, '\n') == text + strlen(text) - 1)
+		return true;
+	printf("\n    '%s' -> %s", str, text);
+	return false;
+}
+
+static bool
+takes(const char *str)
+{
+	return parse(str) == 0 && said()[0] == '\0';
+}
+
+static bool
+takes_iface(const char *str, const char *name)
+{
+	return takes(str) && strcmp(args.iface, name) == 0;
+}
+
+static void
+test_defaults(void)
+{
+	static const char * const none[] = { NULL, "" };
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(none); i++) {
+		CU_ASSERT(takes(none[i]));
+		CU_ASSERT_STRING_EQUAL(args.iface, "rtap%d");
+		CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_KEEP);
+		CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_KERNEL);
+		CU_ASSERT_EQUAL(args.io, RTAP_IO_AUTO);
+	}
+	/* One given, the others not. */
+	CU_ASSERT(takes("persist=1"));
+	CU_ASSERT_STRING_EQUAL(args.iface, "rtap%d");
+	CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_KERNEL);
+	CU_ASSERT_EQUAL(args.io, RTAP_IO_AUTO);
+}
+
+static void
+test_all(void)
+{
+	static const struct rte_ether_addr mac = {{ 0x02, 0, 0, 0xab, 0xcd, 0xef }};
+
+	CU_ASSERT(takes("iface=tap7,persist=1,mac=02:00:00:ab:CD:ef,io=uring"));
+	CU_ASSERT_STRING_EQUAL(args.iface, "tap7");
+	CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_ON);
+	CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_GIVEN);
+	CU_ASSERT(rte_is_same_ether_addr(&args.mac, &mac));
+	CU_ASSERT_EQUAL(args.io, RTAP_IO_URING);
+
+	CU_ASSERT(takes("io=rw,mac=fixed,persist=0,iface=x"));
+	CU_ASSERT_STRING_EQUAL(args.iface, "x");
+	CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_OFF);
+	CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_FIXED);
+	CU_ASSERT_EQUAL(args.io, RTAP_IO_RW);
+}
+
+static void
+test_iface(void)
+{
+	static const char * const bad[] = {
+		"iface", "iface=", "iface=1234567890123456", "iface=a/b", "iface=/", "iface=a b",
+		"iface= a", "iface=a ", "iface=a:b", "iface=:", "iface=.", "iface=..", "iface=a\tb",
+		"iface=12345678901234567890123456789012345678901234567890",
+	};
+	unsigned int i;
+
+	CU_ASSERT(takes_iface("iface=a", "a"));
+	CU_ASSERT(takes_iface("iface=123456789012345", "123456789012345"));
+	CU_ASSERT(takes_iface("iface=tap%d", "tap%d"));
+	CU_ASSERT(takes_iface("iface=...", "..."));
+	CU_ASSERT(takes_iface("iface=.a", ".a"));
+	CU_ASSERT(takes_iface("iface=a-b_c.100@\xc3\xa4", "a-b_c.100@\xc3\xa4"));
+	for (i = 0; i < RTE_DIM(bad); i++)
+		CU_ASSERT(refuses(bad[i], "'iface'", "1 to 15 characters"));
+	/* The message repeats the newline. */
+	CU_ASSERT_EQUAL(parse("iface=a\nb"), -EINVAL);
+}
+
+static void
+test_persist(void)
+{
+	static const char * const bad[] = {
+		"persist=2", "persist=-1", "persist=01", "persist=yes", "persist=on", "persist=",
+		"persist=1 ", "persist= 1", "persist=1x",
+	};
+	unsigned int i;
+
+	CU_ASSERT(takes("persist"));
+	CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_ON);
+	CU_ASSERT(takes("persist,iface=a"));
+	CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_ON);
+	CU_ASSERT(takes("iface=a,persist"));
+	CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_ON);
+	CU_ASSERT(takes("persist=1"));
+	CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_ON);
+	CU_ASSERT(takes("persist=0"));
+	CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_OFF);
+	for (i = 0; i < RTE_DIM(bad); i++)
+		CU_ASSERT(refuses(bad[i], "'persist'", "0 or 1"));
+}
+
+static void
+test_mac(void)
+{
+	static const char * const bad[] = {
+		"mac", "mac=", "mac=Fixed", "mac=fixed1", "mac=02:00:00:00:00", "mac=02:00:00:00:00:0g",
+		"mac=02:00:00:00:00:01:02", "mac=02:00:00:00:00:01 ", "mac=00:00:00:00:00:00",
+		"mac=01:00:00:00:00:01", "mac=ff:ff:ff:ff:ff:ff", "mac=02:00:00:00:00:100", "mac=random",
+	};
+	unsigned int i;
+
+	CU_ASSERT(takes("mac=fixed"));
+	CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_FIXED);
+	CU_ASSERT(takes("mac=00:11:22:33:44:55"));
+	CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_GIVEN);
+	CU_ASSERT_EQUAL(args.mac.addr_bytes[0], 0x00);
+	CU_ASSERT_EQUAL(args.mac.addr_bytes[5], 0x55);
+	for (i = 0; i < RTE_DIM(bad); i++)
+		CU_ASSERT(refuses(bad[i], "'mac'", "'fixed' or a unicast address"));
+}
+
+static void
+test_io(void)
+{
+	static const char * const bad[] = {
+		"io", "io=", "io=Auto", "io=io_uring", "io=rw ", "io=readv", "io=0", "io=autorw",
+	};
+	unsigned int i;
+
+	CU_ASSERT(takes("io=auto"));
+	CU_ASSERT_EQUAL(args.io, RTAP_IO_AUTO);
+	CU_ASSERT(takes("io=uring"));
+	CU_ASSERT_EQUAL(args.io, RTAP_IO_URING);
+	CU_ASSERT(takes("io=rw"));
+	CU_ASSERT_EQUAL(args.io, RTAP_IO_RW);
+	for (i = 0; i < RTE_DIM(bad); i++)
+		CU_ASSERT(refuses(bad[i], "'io'", "'auto', 'uring' or 'rw'"));
+}
+
+static void
+test_duplicates(void)
+{
+	CU_ASSERT(refuses("iface=a,iface=b", "'iface'", "more than once"));
+	CU_ASSERT(refuses("iface=a,iface=a", "'iface'", "more than once"));
+	CU_ASSERT(refuses("persist,iface=a,persist=1", "'persist'", "more than once"));
+	CU_ASSERT(refuses("persist,persist", "'persist'", "more than once"));
+	CU_ASSERT(refuses("mac=fixed,io=rw,mac=02:00:00:00:00:01", "'mac'", "more than once"));
+	CU_ASSERT(refuses("io=rw,io=auto", "'io'", "more than once"));
+}
+
+/* The message names the key and lists all that there are. */
+static void
+test_unknown(void)
+{
+	static const char * const bad[] = { "foo", "foo=1", "iface=a,foo=1", "foo,iface=a" };
+	static const char * const keys[] = { "iface", "persist", "mac", "io" };
+	unsigned int i, j;
+
+	for (i = 0; i < RTE_DIM(bad); i++)
+		for (j = 0; j < RTE_DIM(keys); j++)
+			CU_ASSERT(refuses(bad[i], "'foo'", keys[j]));
+	CU_ASSERT(refuses("Iface=a", "'Iface'", "iface"));
+	CU_ASSERT(refuses("iface =a", "'iface '", "iface"));
+	CU_ASSERT(refuses("ifac=a", "'ifac'", "iface"));
+	CU_ASSERT(refuses("remote=eth0", "'remote'", "iface"));
+}
+
+/* What cannot be taken apart at all. */
+static void
+test_unparsable(void)
+{
+	char many[400] = "";
+	unsigned int i;
+
+	for (i = 0; i < 33; i++)
+		strcat(many, "persist=1,");
+	many[strlen(many) - 1] = '\0';
+	CU_ASSERT(refuses(many, "persist=1", "iface"));
+	CU_ASSERT_EQUAL(parse("=a"), -EINVAL);
+	CU_ASSERT_NOT_EQUAL(said()[0], '\0');
+}
+
+int
+main(void)
+{
+	CU_TestInfo tests[] = {
+		{ "defaults", test_defaults },
+		{ "all", test_all },
+		{ "iface", test_iface },
+		{ "persist", test_persist },
+		{ "mac", test_mac },
+		{ "io", test_io },
+		{ "duplicates", test_duplicates },
+		{ "unknown keys", test_unknown },
+		{ "unparsable", test_unparsable },
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{ "devargs", NULL, NULL, NULL, NULL, tests },
+		CU_SUITE_INFO_NULL,
+	};
+	int ret;
+
+	log_file = open_memstream(&log_text, &log_len);
+	if (log_file == NULL || rte_openlog_stream(log_file) != 0)
+		return EXIT_FAILURE;
+	ret = unit_run(suites);
+	rte_openlog_stream(NULL);
+	fclose(log_file);
+	free(log_text);
+	return ret;
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/* rtap_rx.c: a queue in use, with and without buffers, quiet and busy. */
+
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_mempool.h>
+
+#include "unit_rx.h"
+
+/* A frame that has to be dropped leaves no hole among the others. */
+static void
+test_bad_among_good(void)
+{
+	const struct virtio_net_hdr_v1 bad = { .gso_type = 77 };
+	unsigned int turn, i, n;
+
+	rxq = unit_rxq_open(small, 1023, SCATTER);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	for (turn = 0; turn < 64; turn++) {
+		unsigned int good = 0, expected = 0, seq = 0;
+
+		for (i = 0; i < 6; i++) {
+			CU_ASSERT_FATAL((turn >> i & 1) != 0 ? put(i, 700) :
+				unit_frame_send(&bad, frame_data(i, 700), 700));
+			expected += turn >> i & 1;
+		}
+		do {
+			n = rtap_rx_burst(rxq, pkts, BURST);
+			for (i = 0; i < n; i++, seq++) {
+				while ((turn >> seq & 1) == 0 && seq < 6)
+					seq++;
+				UNIT_ASSERT_AT(is_frame(pkts[i], seq, 700), turn);
+				rte_pktmbuf_free(pkts[i]);
+				good++;
+			}
+		} while (rxq->stats.packets + rxq->stats.bad_header < 6 * (turn + 1));
+		UNIT_ASSERT_AT(good == expected, turn);
+		CU_ASSERT(is_empty());
+	}
+	CU_ASSERT_EQUAL(rxq->stats.packets, 6 * 32);
+}
+
+/*
+ * Buffers that are not there
+ */
+
+static void
+test_empty_pool(void)
+{
+	static struct rte_mbuf *taken[NB_MBUFS];
+	unsigned int turn, n;
+	uint64_t nombuf = 0;
+
+	rxq = unit_rxq_open(few, 4096, SCATTER);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	for (turn = 0; turn < 20; turn++) {
+		for (n = 0; rte_pktmbuf_alloc_bulk(few, &taken[n], 1) == 0; n++)
+			;
+		CU_ASSERT(put(turn, 1500));
+		/* One frame more than there are buffers for: what is left of the last turn. */
+		while (rtap_rx_burst(rxq, pkts, 1) == 1) {
+			CU_ASSERT(is_frame(pkts[0], turn, 1500));
+			taken[n++] = pkts[0];
+			CU_ASSERT(put(turn, 1500));
+		}
+		UNIT_ASSERT_AT(rxq->stats.nombuf > nombuf, turn);
+		nombuf = rxq->stats.nombuf;
+		CU_ASSERT_EQUAL(rtap_rx_burst(rxq, pkts, BURST), 0);
+		rte_pktmbuf_free_bulk(taken, n);
+		UNIT_ASSERT_AT(take(turn, 1500), turn);
+		CU_ASSERT(is_empty());
+	}
+}
+
+/* The pool has little more than one frame takes: slots are filled by halves, again and again. */
+static void
+test_poor_pool(void)
+{
+	struct rte_mbuf *held[16];
+	unsigned int seq, n, i, nb_held = 0;
+	uint32_t next = 0;
+
+	rxq = unit_rxq_open(few, 4096, SCATTER);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	for (seq = 0; seq < 2000; seq++) {
+		CU_ASSERT_FATAL(put(seq, 18 + seq * 37 % 1500));
+		n = rtap_rx_burst(rxq, &held[nb_held], 8);
+		for (i = 0; i < n; i++, next++, nb_held++)
+			UNIT_ASSERT_AT(is_frame(held[nb_held], next, 18 + next * 37 % 1500), seq);
+		if (nb_held > 3 || n == 0) {
+			rte_pktmbuf_free_bulk(held, nb_held);
+			nb_held = 0;
+		}
+	}
+	rte_pktmbuf_free_bulk(held, nb_held);
+	for (; next < seq; next++)
+		UNIT_ASSERT_AT(take(next, 18 + next * 37 % 1500), next);
+	CU_ASSERT(rxq->stats.nombuf > 0);
+}
+
+/*
+ * Queue in use
+ */
+
+/* Large and small by turns: large ones leave slots half empty, small ones nearly full. */
+static void
+test_mixed_sizes(void)
+{
+	static struct rte_mbuf *held[NB_MBUFS];
+	unsigned int nb_held = 0, n, i;
+	uint32_t state = 99, lens[4], seq, next = 0;
+
+	set_mtu(9000);
+	rxq = unit_rxq_open(odd, 512, SCATTER);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	for (seq = 0; seq < 5000; seq += 4) {
+		for (i = 0; i < 4; i++) {
+			uint32_t r = unit_random(&state);
+
+			lens[i] = 18 + r % ((r >> 16 & 3) == 0 ? 9000 : 500);
+			CU_ASSERT_FATAL(put(seq + i, lens[i]));
+		}
+		while (next < seq + 4) {
+			n = rtap_rx_burst(rxq, &held[nb_held], 1 + unit_random(&state) % 5);
+			for (i = 0; i < n; i++, next++, nb_held++)
+				UNIT_ASSERT_AT(is_frame(held[nb_held], next, lens[next % 4]), seq);
+			while (nb_held > unit_random(&state) % 20) {
+				uint32_t which = unit_random(&state) % nb_held;
+
+				rte_pktmbuf_free(held[which]);
+				held[which] = held[--nb_held];
+			}
+		}
+	}
+	rte_pktmbuf_free_bulk(held, nb_held);
+	CU_ASSERT_EQUAL(rxq->stats.packets, seq);
+	CU_ASSERT_EQUAL(rxq->stats.nombuf, 0);
+}
+
+/* The MTU changes under the running queue; larger frames arrive at once. */
+static void
+test_mtu_grows(void)
+{
+	static const uint16_t mtus[] = { 1500, 9000, 68, 3000, 65535, 1500, 65535 };
+	unsigned int i, turn;
+	uint32_t seq = 0;
+
+	rxq = unit_rxq_open(odd, 4096, SCATTER);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	for (turn = 0; turn < RTE_DIM(mtus); turn++) {
+		uint32_t max = mtus[turn] + RTAP_ETH_OVERHEAD;
+
+		set_mtu(mtus[turn]);
+		for (i = 0; i < 30; i++, seq++)
+			UNIT_ASSERT_AT(goes_through(seq, max - 50 * (i % 2)), turn * 100 + i);
+	}
+	CU_ASSERT_EQUAL(rxq->stats.packets, seq);
+	CU_ASSERT_EQUAL(rxq->stats.truncated, 0);
+}
+
+/* One read when quiet, the whole burst when busy. */
+static void
+test_adapts(void)
+{
+	unsigned int bursts, n, i, seq = 0, best = 0;
+
+	rxq = unit_rxq_open(usual, 512, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	for (i = 0; i < 200; i++)
+		CU_ASSERT_FATAL(put(i, 60));
+	for (bursts = 0; seq < 200; bursts++) {
+		uint64_t enters = rxq->ring.stats.enters;
+
+		n = rtap_rx_burst(rxq, pkts, BURST);
+		UNIT_ASSERT_AT(n > 0 && n <= RTAP_BURST_MAX, bursts);
+		if (unit_mode->reads)
+			UNIT_ASSERT_AT(rxq->ring.stats.enters == enters + 1, bursts);
+		for (i = 0; i < n; i++, seq++) {
+			UNIT_ASSERT_AT(is_frame(pkts[i], seq, 60), seq);
+			rte_pktmbuf_free(pkts[i]);
+		}
+		best = RTE_MAX(best, n);
+	}
+	CU_ASSERT_EQUAL(best, RTAP_BURST_MAX);
+	CU_ASSERT(bursts < 12);
+
+	/* Not more than the application asks for, nor than the queue has descriptors. */
+	for (i = 0; i < 50; i++)
+		CU_ASSERT_FATAL(put(i, 60));
+	for (seq = 0; seq < 50; seq += n) {
+		n = rtap_rx_burst(rxq, pkts, 7);
+		UNIT_ASSERT_AT(n > 0 && n <= 7, seq);
+		rte_pktmbuf_free_bulk(pkts, n);
+	}
+	CU_ASSERT_EQUAL(rtap_rx_burst(rxq, pkts, 0), 0);
+	unit_queues_close();
+	rxq = unit_rxq_open(usual, 5, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	for (i = 0; i < 50; i++)
+		CU_ASSERT_FATAL(put(i, 60));
+	for (seq = 0; seq < 50; seq += n) {
+		n = rtap_rx_burst(rxq, pkts, BURST);
+		UNIT_ASSERT_AT(n > 0 && n <= 5, seq);
+		rte_pktmbuf_free_bulk(pkts, n);
+	}
+}
+
+/* An idle queue makes no system call, and reads little when it wakes. */
+static void
+test_idle(void)
+{
+	unsigned int i, turn;
+
+	rxq = unit_rxq_open(usual, 512, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	for (turn = 0; turn < 20; turn++) {
+		uint64_t enters;
+
+		for (i = 0; i < 5; i++)
+			CU_ASSERT(is_empty());
+		enters = rxq->ring.stats.enters;
+		for (i = 0; i < 100; i++)
+			CU_ASSERT(is_empty());
+		if (unit_mode->uring)
+			UNIT_ASSERT_AT(rxq->ring.stats.enters == enters, turn);
+		CU_ASSERT(put(turn, 60));
+		for (i = 0; i < 100000 && rtap_rx_burst(rxq, pkts, BURST) == 0; i++)
+			sched_yield();
+		UNIT_ASSERT_AT(is_frame(pkts[0], turn, 60), turn);
+		rte_pktmbuf_free(pkts[0]);
+	}
+}
+
+/* While it is stopped a queue finds nothing, and does not touch the pool. */
+static void
+test_stopped(void)
+{
+	rxq = unit_rxq_open(usual, 512, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	CU_ASSERT(goes_through(0, 60));
+	CU_ASSERT_EQUAL(rtap_rx_queue_stop(&unit_dev, 0), 0);
+	CU_ASSERT(put(1, 60));
+	CU_ASSERT_EQUAL(rte_mempool_avail_count(usual), NB_MBUFS);
+	CU_ASSERT(is_empty());
+	CU_ASSERT_EQUAL(rte_mempool_avail_count(usual), NB_MBUFS);
+	CU_ASSERT_EQUAL(rtap_rx_queue_start(&unit_dev, 0), 0);
+	CU_ASSERT(take(1, 60));
+}
+
+/* A read that fails is counted; a file without an interface is left alone from then on. */
+static void
+test_detached(void)
+{
+	int fd = unit_open_tun();
+	unsigned int i;
+
+	if (fd < 0)
+		return;
+	rxq = unit_rxq_open(usual, 512, 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	rtap_ring_close(&rxq->ring);
+	CU_ASSERT_EQUAL_FATAL(rtap_ring_open(&rxq->ring, &unit_caps, &fd, 1), 0);
+	for (i = 0; i < 10; i++)
+		CU_ASSERT(is_empty());
+	CU_ASSERT_EQUAL(rxq->stats.read_errors, 1);
+	CU_ASSERT_EQUAL(rxq->stats.packets + rxq->stats.bad_header, 0);
+	rtap_ring_close(&rxq->ring);
+	close(fd);
+}
+
+#define NB_RACE 20000
+
+static void *
+sender_main(void *arg)
+{
+	uint32_t seq;
+
+	for (seq = 0; seq < NB_RACE; seq++)
+		while (!put(seq, 18 + seq * 31 % 1480))
+			sched_yield();
+	return arg;
+}
+
+/* Frames keep coming while a burst is under way: none is lost, none overtakes another. */
+static void
+test_race(void)
+{
+	uint32_t seq = 0, idle = 0;
+	pthread_t sender;
+	unsigned int n, i;
+	bool ok = true;
+
+	rxq = unit_rxq_open(small, 512, SCATTER);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&sender, NULL, sender_main, NULL), 0);
+	while (seq < NB_RACE && idle < 10000000) {
+		n = rtap_rx_burst(rxq, pkts, BURST);
+		for (i = 0; i < n; i++, seq++) {
+			uint32_t got;
+
+			memcpy(&got, rte_pktmbuf_mtod_offset(pkts[i], void *, 14), sizeof(got));
+			ok = ok && got == seq && pkts[i]->pkt_len == 18 + seq * 31 % 1480;
+			rte_pktmbuf_free(pkts[i]);
+		}
+		idle = n == 0 ? idle + 1 : 0;
+	}
+	CU_ASSERT(ok);
+	CU_ASSERT_EQUAL(seq, NB_RACE);
+	pthread_join(sender, NULL);
+}
+
+int
+main(void)
+{
+	CU_TestInfo tests[] = {
+		{ "bad among good", test_bad_among_good },
+		{ "empty pool", test_empty_pool },
+		{ "poor pool", test_poor_pool },
+		{ "mixed sizes", test_mixed_sizes },
+		{ "MTU grows", test_mtu_grows },
+		{ "adapts to the load", test_adapts },
+		{ "idle", test_idle },
+		{ "stopped", test_stopped },
+		{ "detached file", test_detached },
+		{ "race", test_race },
+		CU_TEST_INFO_NULL,
+	};
+
+	return unit_rx_run(tests);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#include <string.h>
+#include <sys/socket.h>
+
+#include "unit_queue.h"
+
+static struct rtap_dev rtap;
+static void *rx_queues[1];
+static void *tx_queues[1];
+static struct rte_eth_dev_data data;
+
+struct rte_eth_dev unit_dev = { .data = &data };
+
+void
+unit_dev_init(void)
+{
+	memset(&rtap, 0, sizeof(rtap));
+	memset(&data, 0, sizeof(data));
+	rtap.caps = unit_caps;
+	rtap.files.fds[0] = unit_fd;
+	rtap.files.nb_fds = 1;
+	data.dev_private = &rtap;
+	data.port_id = 77;
+	data.mtu = RTE_ETHER_MTU;
+	data.rx_queues = rx_queues;
+	data.tx_queues = tx_queues;
+	data.nb_rx_queues = 1;
+	data.nb_tx_queues = 1;
+}
+
+struct rtap_rxq *
+unit_rxq_open(struct rte_mempool *pool, uint16_t nb_desc, uint64_t offloads)
+{
+	const struct rte_eth_rxconf conf = { .offloads = offloads };
+	struct rtap_rxq *rxq;
+
+	if (rtap_rx_queue_setup(&unit_dev, 0, nb_desc, SOCKET_ID_ANY, &conf, pool) != 0)
+		return NULL;
+	rxq = rx_queues[0];
+	return rtap_rx_queue_start(&unit_dev, 0) == 0 ? rxq : NULL;
+}
+
+struct rtap_txq *
+unit_txq_open(uint16_t nb_desc)
+{
+	const struct rte_eth_txconf conf = {0};
+	struct rtap_txq *txq;
+
+	if (rtap_tx_queue_setup(&unit_dev, 0, nb_desc, SOCKET_ID_ANY, &conf) != 0)
+		return NULL;
+	txq = tx_queues[0];
+	return rtap_tx_queue_start(&unit_dev, 0) == 0 ? txq : NULL;
+}
+
+void
+unit_queues_close(void)
+{
+	if (rx_queues[0] != NULL)
+		rtap_rx_queue_stop(&unit_dev, 0);
+	if (tx_queues[0] != NULL)
+		rtap_tx_queue_stop(&unit_dev, 0);
+	rtap_rx_queue_release(&unit_dev, 0);
+	rtap_tx_queue_release(&unit_dev, 0);
+}
+
+bool
+unit_frame_send(const struct virtio_net_hdr_v1 *hdr, const void *frame, uint32_t len)
+{
+	static uint8_t buf[sizeof(*hdr) + RTAP_FRAME_MAX + 64];
+
+	memcpy(buf, hdr, sizeof(*hdr));
+	memcpy(buf + sizeof(*hdr), frame, len);
+	return send(unit_peer, buf, sizeof(*hdr) + len, 0) == (ssize_t)(sizeof(*hdr) + len);
+}
+
+bool
+unit_frame_receive(const struct virtio_net_hdr_v1 *hdr, const void *frame, uint32_t len)
+{
+	static uint8_t buf[sizeof(*hdr) + RTAP_FRAME_MAX + 64];
+
+	return recv(unit_peer, buf, sizeof(buf), 0) == (ssize_t)(sizeof(*hdr) + len) &&
+		memcmp(buf, hdr, sizeof(*hdr)) == 0 && memcmp(buf + sizeof(*hdr), frame, len) == 0;
+}
