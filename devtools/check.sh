@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The rtap authors
+#
+# Run the tests of a build directory: all of them as root, else those that need no root.
+# What was skipped is listed at the end, with the reason.
+
+set -euo pipefail
+
+build=$(realpath "${1:-build}")
+cd "$(dirname "$0")/.."
+suites=(--suite unit)
+[ "$(id -u)" -ne 0 ] || suites+=(--suite integration)
+
+status=0
+meson test -C "$build" --no-rebuild --print-errorlogs "${suites[@]}" || status=$?
+
+# The last line that a skipped test printed is its reason.
+python3 - "$build/meson-logs/testlog.json" <<- 'END'
+	import json, os, sys
+	if os.path.exists(sys.argv[1]):
+	    for test in map(json.loads, open(sys.argv[1])):
+	        if test['result'] == 'SKIP':
+	            said = (test.get('stdout', '') + test.get('stderr', '')).split('\n')
+	            reason = [line for line in said if line] or ['no reason given']
+	            print('skipped: %s: %s' % (test['name'], reason[-1]))
+END
+if [ "$(id -u)" -ne 0 ]; then
+	meson test -C "$build" --no-rebuild --list --suite integration |
+		sed 's/.* //; s/.*/skipped: &: needs root/'
+fi
+exit "$status"
