@@ -26,7 +26,7 @@ cwr_capture()
 {
 	: >"$3.log"
 	# TCP flags, at their place without IP options or extension headers.
-	spawn "$1" tcpdump -i "$2" -n -U -s 128 -w "$3" "dst port 5001 and
+	spawn "$1" tcpdump -i "$2" -n -U --immediate-mode -s 128 -w "$3" "dst port 5001 and
 		((ip and tcp[13] & 0x82 = 0x80) or
 		(ip6 and ip6[6] = 6 and ip6[53] & 0x82 = 0x80))" \
 		2>"$3.log"
@@ -40,10 +40,14 @@ cwr_count()
 	tcpdump -n -r "$1" "${2:-}" 2>/dev/null | wc -l
 }
 
-# cwr_settled SENT ARRIVED: all that was seen leaving was seen arriving.
+# cwr_settled SENT ARRIVED: all that was seen leaving was seen arriving, and that was something:
+# tcpdump writes a little later than the packets pass.
 cwr_settled()
 {
-	[[ $(cwr_count "$1") -eq $(cwr_count "$2") ]]
+	local sent
+
+	sent=$(cwr_count "$1")
+	[[ $sent -gt 0 && $sent -eq $(cwr_count "$2") ]]
 }
 
 # Reno, because what a sender does on congestion is simplest there.
