@@ -4,6 +4,7 @@
 #
 # Print the arguments that DPDK programs need to run on this machine:
 # none where huge pages are to be had, or else --no-huge. RTAP_EAL_ARGS overrides.
+# With --needed: how many kilobytes of huge pages that takes.
 
 set -euo pipefail
 
@@ -20,7 +21,9 @@ huge_pages_usable() {
 	return 1
 }
 
-if [ -n "${RTAP_EAL_ARGS+set}" ]; then
+if [ "${1:-}" = --needed ]; then
+	echo $huge_kb_needed
+elif [ -n "${RTAP_EAL_ARGS+set}" ]; then
 	echo "$RTAP_EAL_ARGS"
 elif ! huge_pages_usable; then
 	echo --no-huge -m 512

@@ -55,6 +55,11 @@ make_work_dir() {
 	trap 'exit 1' HUP INT TERM
 }
 
+# keep DIRECTORY NAME: unless another run was faster
+keep() {
+	mv -T "$1" "$2" 2> /dev/null || [ -d "$2" ] || die "cannot make $2"
+}
+
 # missing PACKAGE...: those that are not installed
 missing() {
 	comm -23 <(printf '%s\n' "$@" | sort) \
@@ -77,6 +82,21 @@ check_without_dpkg() {
 			"with their headers: $(printf '%s, ' "${lacking[@]}" | sed 's/, $//')"
 }
 
+# A machine that has just started may be updating the lists itself, and apt waits for every lock
+# but that one. What cannot be updated may not be needed.
+update_lists() {
+	local limit=$((SECONDS + 120))
+
+	make_work_dir
+	until apt-get update -o APT::Update::Error-Mode=any > "$work/update" 2>&1; do
+		if [ $SECONDS -ge $limit ] || ! grep -q 'Could not get lock' "$work/update"; then
+			say "some package lists were not updated"
+			return 0
+		fi
+		sleep 2
+	done
+}
+
 install_packages() { # PACKAGE...
 	local wanted
 
@@ -89,9 +109,12 @@ install_packages() { # PACKAGE...
 	fi
 	say "installing ${wanted[*]}"
 	export DEBIAN_FRONTEND=noninteractive
-	run apt-get update -o DPkg::Lock::Timeout=300 || say "some package lists were not updated"
-	run apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${wanted[@]}" ||
+	update_lists
+	run apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
+		"${wanted[@]}" || {
+		cat "$work/update" >&2
 		die "apt-get could not install: ${wanted[*]}"
+	}
 }
 
 # The machine's own package sources with "deb" turned into "deb-src", for a private apt
@@ -134,7 +157,7 @@ fetch_archive() {
 		die "this machine's package sources do not have the source of" \
 			"$source $package_version; apt-get upgrade may bring a version they have"
 	}
-	mv -T "$work/archive" "$archive"
+	keep "$work/archive" "$archive"
 }
 
 # What Debian's libdpdk-dev leaves out of DPDK's driver SDK
@@ -157,8 +180,9 @@ fetch_headers() {
 		'*/buildtools/pmdinfogen.py' '*/buildtools/coff.py'
 	version=$(cat "$work/tree/VERSION")
 	[ "$version" = "$dpdk_version" ] ||
-		die "DPDK $dpdk_version is installed, its source package has DPDK $version"
-	mv -T "$work/tree" "$deps/dpdk-$dpdk_version"
+		die "DPDK $dpdk_version is installed, its source package has DPDK $version:" \
+			"give the source tree of $dpdk_version to meson with -Ddpdk_sdk=DIR"
+	keep "$work/tree" "$deps/dpdk-$dpdk_version"
 }
 
 unpack_source() {
@@ -169,7 +193,7 @@ unpack_source() {
 		make_work_dir
 		run dpkg-source --no-check -x "$archive"/*.dsc "$work/source" ||
 			die "dpkg-source could not unpack $archive"
-		mv -T "$work/source" "$source"
+		keep "$work/source" "$source"
 	fi
 	echo "$source"
 }
@@ -193,8 +217,12 @@ reserve_huge_pages() {
 	size=$(meminfo Hugepagesize)
 	free=$(meminfo HugePages_Free)
 	[ -n "$size" ] || return 0
-	want=$(($(meminfo MemAvailable) / 4 + free * size))
+	want=$((($(meminfo MemAvailable) + free * size) / 4))
 	want=$(((want < huge_kb_wanted ? want : huge_kb_wanted) / size))
+	# Too few to be used would only be lost.
+	if [ $((want * size)) -lt "$("$top/devtools/eal-args.sh" --needed)" ]; then
+		want=0
+	fi
 	if [ "$free" -lt "$want" ] && [ -w $pool ]; then
 		say "reserving $((want - free)) huge pages of $size kB"
 		echo $(($(meminfo HugePages_Total) + want - free)) > $pool || true
