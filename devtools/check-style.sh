@@ -21,6 +21,7 @@ list() {
 }
 
 mapfile -t code < <(list '*.c' '*.h')
+[ ${#code[@]} -gt 0 ] || { echo "${0##*/}: no files: not a git checkout?" >&2; exit 1; }
 mapfile -t upstream < <(list 'drivers/net/*' 'app/test/*.c')
 mapfile -t builds < <(list 'meson.build' '*/meson.build' 'meson_options.txt')
 mapfile -t texts < <(list | tr '\n' '\0' | xargs -0 -r grep -lI '' || true)
