@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The rtap authors
 #
-# Run the tests of a build directory: all of them as root, else those that need no root.
-# What was skipped is listed at the end, with the reason.
+# Run the tests of a build directory. What was skipped is listed at the end, with the reason:
+# without root, all that needs it.
 
 set -euo pipefail
 
 build=$(realpath "${1:-build}")
 cd "$(dirname "$0")/.."
-suites=(--suite unit)
-[ "$(id -u)" -ne 0 ] || suites+=(--suite integration)
+# One log of results, one run
+exec 8< "$build"
+flock -n 8 || { echo "${0##*/}: tests are already running in $build" >&2; exit 1; }
 
 status=0
-meson test -C "$build" --no-rebuild --print-errorlogs "${suites[@]}" || status=$?
+meson test -C "$build" --no-rebuild --print-errorlogs 8<&- || status=$?
 
 # The last line that a skipped test printed is its reason.
 python3 - "$build/meson-logs/testlog.json" <<- 'END'
@@ -25,8 +26,4 @@ python3 - "$build/meson-logs/testlog.json" <<- 'END'
 	            reason = [line for line in said if line] or ['no reason given']
 	            print('skipped: %s: %s' % (test['name'], reason[-1]))
 END
-if [ "$(id -u)" -ne 0 ]; then
-	meson test -C "$build" --no-rebuild --list --suite integration |
-		sed 's/.* //; s/.*/skipped: &: needs root/'
-fi
 exit "$status"
