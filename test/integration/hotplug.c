@@ -65,7 +65,7 @@ live(unsigned int round)
 	};
 	struct port port;
 
-	/* The alias. Pitfall 33: the same name again, at once. */
+	/* The alias. Pitfall: the same name again, before the kernel has let go of the file. */
 	port_attach(&port, round % 5 == 0 ? "eth_rtap7" : "net_rtap7", "iface=again");
 	if (round % 7 != 0) {
 		port_setup(&port, &conf);

@@ -6,7 +6,7 @@
 # the port is quiet, one of its queues is stopped, or its interface has been deleted. (readv cannot
 # do without: with io=rw the same is gone through, but not counted.)
 #
-# Pitfall 34: a poll on a TAP file that is not attached completes at once with POLLERR, for ever,
+# Pitfall: a poll on a TAP file that is not attached completes at once with POLLERR, for ever,
 # and a driver that polls again is in a busy loop with two system calls a turn.
 
 # shellcheck source-path=SCRIPTDIR

@@ -5,8 +5,8 @@
 # Killed under traffic and started again at once with the same names, and closed and opened again
 # within one process.
 #
-# Pitfall 33: a ring that holds the TAP file as a registered file releases it asynchronously, so
-# that for a moment the name is still taken.
+# Pitfall: a ring that holds the TAP file as a registered file releases it asynchronously, so that
+# for a moment the name is still taken.
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"

@@ -59,11 +59,19 @@ need()
 	done
 }
 
+# io_uring_setup() has the same number everywhere.
+uring_allowed()
+{
+	python3 -c 'import ctypes, sys
+sys.exit(ctypes.CDLL(None).syscall(425, 1, ctypes.create_string_buffer(120)) < 0)'
+}
+
 # Enter the private namespaces. The first pass ends here: unshare takes the shell's place.
 if [[ -z ${RTAP_INSIDE:-} ]]; then
 	[[ $EUID -eq 0 ]] || skip "needs root"
 	[[ -c /dev/net/tun ]] || skip "no /dev/net/tun"
-	need unshare ip "$testpmd"
+	need unshare ip python3 "$testpmd"
+	[[ $io != uring ]] || uring_allowed || skip "no io_uring here"
 	unshare --mount --net --pid --fork true || skip "may not make namespaces"
 	RTAP_INSIDE=1 exec unshare --mount --net --pid --fork --mount-proc --kill-child \
 		bash "$0" "$@"

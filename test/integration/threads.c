@@ -239,7 +239,7 @@ busy(void)
 /*
  * The interface is deleted under a polling thread.
  *
- * Pitfall 34: a poll posted on a TAP file without a device completes at once, with POLLERR; to
+ * Pitfall: a poll posted on a TAP file without a device completes at once, with POLLERR; to
  * post it again would be a busy loop of system calls.
  */
 
@@ -385,7 +385,7 @@ open_hand(struct hand *hand, struct port *port)
 }
 
 /*
- * Pitfall 33: a ring gives up its file late. The more so if another thread owns it than the one
+ * Pitfall: a ring gives up its file late. The more so if another thread owns it than the one
  * that closes it.
  */
 static void
