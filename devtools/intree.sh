@@ -86,7 +86,7 @@ probe() {
 	local driver
 
 	printf 'show port info all\nquit\n' | unshare --net -- "$tree/build/app/dpdk-testpmd" \
-		--no-huge -m 256 --no-pci --lcores '0@0,1@0' --file-prefix="intree$$" \
+		--no-huge -m 256 --no-shconf --no-pci --lcores '0@0,1@0' \
 		--vdev=net_rtap0 -- --interactive --total-num-mbufs=2048 > "$log" 2>&1 ||
 		{ cat "$log" >&2; die "testpmd failed"; }
 	driver=$(grep 'Driver name:' "$log") || { cat "$log" >&2; die "net_rtap0 was not probed"; }
@@ -99,7 +99,7 @@ run_test() {
 	local params=--no-pci
 
 	grep -q REGISTER_FAST_TEST "$tree/app/test/test.h" ||
-		params+=" --no-huge -m 256 --file-prefix=intree$$"
+		params+=" --no-huge -m 256 --no-shconf"
 	DPDK_TEST_PARAMS=$params meson test -C "$tree/build" --no-rebuild --print-errorlogs \
 		rtap_pmd_autotest
 }
