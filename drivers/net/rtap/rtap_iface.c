@@ -109,7 +109,7 @@ tap_open(struct rtap_dev *rtap, const char *name)
 	return 0;
 }
 
-/* The addresses that net_tap gives to its ports, made of the number in the device's name. */
+/* Like the addresses that net_tap gives to its ports, made of the number in the device's name. */
 static void
 fixed_mac(const char *device, struct rte_ether_addr *mac)
 {
