@@ -417,7 +417,7 @@ change_mtu(const struct port *port, int sock, uint16_t mtu)
 	CHECK(kernel_mtu(port->ifname) == mtu, "the kernel has MTU %u", kernel_mtu(port->ifname));
 	/* At once, with no packet in between. */
 	rx_sweep(port, sock, max, max, 1);
-	rx_sweep(port, sock, RTE_MAX(max - 1000, (uint32_t)FRAME_MIN), max, 333);
+	rx_sweep(port, sock, max > FRAME_MIN + 1000 ? max - 1000 : FRAME_MIN, max, 333);
 	tx_one(port, sock, SHAPE_PLAIN, max);
 	tx_refused(port, sock, max + 1);
 }
@@ -595,7 +595,6 @@ with_tcpdump(void)
 	pid_t pid;
 
 	rig_case("what tcpdump writes");
-	rig_need("tcpdump");
 	CHECK(out != NULL && messages != NULL, "temporary file: %s", strerror(errno));
 	port_open(&port, "net_rtap0", "", &conf);
 	sock = kernel_open(&port, ETHERTYPE_TEST);
@@ -616,6 +615,7 @@ with_tcpdump(void)
 int
 main(int argc, char **argv)
 {
+	rig_need("tcpdump");
 	rig_init(argc, argv);
 	large = pool_create("large", NB_MBUF, LARGE_ROOM);
 	small = pool_create("small", 4 * NB_MBUF, SMALL_ROOM);

@@ -36,7 +36,7 @@ refused()
 
 nothing_left()
 {
-	[[ $(ports) -eq 0 ]] || die "'$1': a port is left behind"
+	[[ $(ports) == 0 ]] || die "'$1': a port is left behind"
 	[[ $(interfaces) == "$interfaces_before" ]] || die "'$1': left behind: $(interfaces)"
 	[[ $(files) -eq $files_before ]] ||
 		die "'$1': files are left behind: $(ls -l "/proc/$pmd_pid/fd")"

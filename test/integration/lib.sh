@@ -262,7 +262,7 @@ addresses()
 	ip -n "$1" link set "$2" up
 	ip -n "$1" addr replace "10.0.0.$3/24" dev "$2"
 	if [[ $("$1" cat "/sys/class/net/$2/mtu") -ge 1280 ]]; then
-		ip -n "$1" addr replace "fd00::$3/64" dev "$2"
+		ip -n "$1" addr replace "fd00::$3/64" dev "$2" nodad
 	fi
 }
 
@@ -280,6 +280,14 @@ far_leave()
 reachable()
 {
 	near ping -q -c 1 -W 1 10.0.0.2 >/dev/null && near ping -q -c 1 -W 1 fd00::2 >/dev/null
+}
+
+# pings NAMESPACE ADDRESS SIZE: three that may not be fragmented; none is lost, doubled or changed.
+pings()
+{
+	"$1" ping -q -M "do" -c 3 -i 0.01 -W 10 -s "$3" "$2" >$work/ping 2>&1 &&
+		grep -q ' 3 received, 0% packet loss' $work/ping &&
+		! grep -q 'wrong data' $work/ping
 }
 
 # peer NAMESPACE FAMILY: the address at the other end, seen from that namespace.
@@ -324,7 +332,7 @@ tcp_transfer()
 	got=$work/sum.$port
 	"$to" socat -u -T 60 -b 262144 "TCP$family-LISTEN:$port,reuseaddr" - | sha256sum >"$got" &
 	sum=$!
-	wait_for 10 listening "$to" -t "$port" || die "no listener on port $port"
+	wait_for 30 listening "$to" -t "$port" || die "no listener on port $port"
 	random "$bytes" |
 		"$from" socat -u -T 60 -b 262144 - "TCP$family:[$(peer "$from" "$family")]:$port" ||
 		die "sending $bytes bytes from $from over IPv$family"

@@ -49,6 +49,7 @@ pmd port start all >/dev/null
 stranger_unharmed "dev_start"
 works "a restart"
 
+[[ -n $(pmd port config mtu 1 2000) ]] || die "an MTU out of reach was taken"
 for command in "port config mtu 1 2000" "set promisc 1 off" "set promisc 1 on" "set allmulti 1 on" \
 	"set link-down port 1" "set link-up port 1"; do
 	# shellcheck disable=SC2086 # words of a command
@@ -71,6 +72,6 @@ works "a second queue that was refused"
 pmd port stop all >/dev/null
 pmd port close 1 >/dev/null
 stranger_unharmed "closing the port"
-wait_for 10 gone || die "tap1 outlives its port"
+wait_for 30 gone || die "tap1 outlives its port"
 testpmd_quit
 stranger_unharmed "the end"

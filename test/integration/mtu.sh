@@ -41,7 +41,7 @@ ping_exactly()
 	local header=$(($2 == 4 ? 28 : 48)) size
 
 	size=$(($3 - header))
-	"$1" ping -q -M "do" -c 3 -i 0.01 -W 5 -s $size "$(peer "$1" "$2")" >$work/ping 2>&1 ||
+	pings "$1" "$(peer "$1" "$2")" $size ||
 		die "IPv$2 packets of $3 bytes from $1: $(<$work/ping)"
 }
 

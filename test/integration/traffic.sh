@@ -18,13 +18,13 @@ port=5000
 for from in near far; do
 	to=$(other $from)
 	spawn "$to" python3 "$udp" serve 7007
-	wait_for 10 listening "$to" -u 7007 || die "no UDP server"
+	wait_for 30 listening "$to" -u 7007 || die "no UDP server"
 	for family in 4 6; do
 		address=$(peer $from $family)
 
 		for size in 0 1 56 1452; do
-			$from ping -q -M "do" -c 3 -i 0.01 -W 5 -s $size "$address" >/dev/null ||
-				die "ping from $from to $address with $size bytes"
+			pings $from "$address" $size ||
+				die "ping from $from to $address with $size bytes: $(<$work/ping)"
 		done
 
 		# 1452 is what IPv6 leaves of 1500.
