@@ -174,7 +174,6 @@ kernel_forwards(void)
 {
 	unsigned int i;
 
-	rig_need("ip");
 	if (!rig_sysctl("ipv4/ip_forward", "1") || !rig_sysctl("ipv4/conf/all/rp_filter", "0"))
 		rig_skip("may not write to /proc/sys");
 	for (i = 0; i < RTE_DIM(ports); i++) {

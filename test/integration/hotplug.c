@@ -184,8 +184,6 @@ taken_names(void)
 	close(tun);
 	close(multi);
 	close(tap);
-
-	rig_need("ip");
 	rig_run("ip link add veth0 type veth peer name veth1");
 	rig_run("ip link add bridge0 type bridge");
 	must_fail("iface=veth0");

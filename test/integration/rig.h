@@ -69,6 +69,8 @@ uint64_t rig_seconds(void);
 /** The mode under test. */
 extern const char *rig_io;
 bool rig_io_is_uring(void);
+/** Whether this kernel can be read from through io_uring, and shall be. */
+bool rig_reads_by_uring(void);
 
 /** What every test calls first. Skips without root, /dev/net/tun or the mode asked for. */
 void rig_init(int argc, char **argv);
@@ -213,9 +215,11 @@ void flow_write(void *data, size_t len, unsigned int number);
 bool flow_is_mbuf(const struct rte_mbuf *m, size_t len, unsigned int number);
 unsigned int flow_number(const struct rte_mbuf *m);
 
-/** Send frames, or have the kernel send them, and check that they arrive as they are. */
+/** Send frames, or have the kernel send them, and check that they arrive as they are. The latter
+ * returns how many bytes these were.
+ */
 void frames_to_kernel(const struct port *port, uint16_t queue, int sock, struct rte_mempool *pool,
 		unsigned int n);
-void frames_from_kernel(const struct port *port, int sock, unsigned int n);
+uint64_t frames_from_kernel(const struct port *port, int sock, unsigned int n);
 
 #endif /* RIG_H */

@@ -106,16 +106,6 @@ be_traced(void)
 	CHECK(syscalls_since_begin() == 2, "the tracer does not count");
 }
 
-/* Linux 6.1 cannot read a TAP through io_uring: then queues read otherwise. */
-static bool
-rx_is_uring(const struct port *port)
-{
-	struct rte_eth_burst_mode mode;
-
-	CHECK_OK(rte_eth_rx_burst_mode_get(port->id, 0, &mode));
-	return strstr(mode.info, "io_uring") != NULL;
-}
-
 /*
  * System calls per burst
  */
@@ -137,7 +127,7 @@ poll_idle(const struct port *port, unsigned int n)
 static void
 check_idle(const struct port *port)
 {
-	bool uring = rx_is_uring(port);
+	bool uring = rig_reads_by_uring();
 	unsigned int n = uring ? NB_IDLE : NB_IDLE_CALLS;
 	uint64_t calls;
 
@@ -230,7 +220,7 @@ busy(void)
 	fprintf(stderr, "%u packets sent: %" PRIu64 ", %u received: %" PRIu64 "\n", BURST, tx,
 		NB_WAITING, rx);
 	CHECK(tx <= (rig_io_is_uring() ? 1 : BURST), "%" PRIu64 " system calls to send", tx);
-	CHECK(rx <= (rx_is_uring(&port) ? NB_WAITING / 20 : NB_WAITING * 2),
+	CHECK(rx <= (rig_reads_by_uring() ? NB_WAITING / 20 : NB_WAITING * 2),
 		"%" PRIu64 " system calls to receive", rx);
 	close(sock);
 	port_close(&port);
@@ -303,7 +293,6 @@ deleted(void)
 	unsigned int state;
 
 	rig_case("the interface is deleted");
-	rig_need("ip");
 	rig_census(&before);
 	for (state = 0; state < STATE_MAX; state++) {
 		delete_in_state(state, 1);

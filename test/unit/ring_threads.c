@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_stdatomic.h>
+
 #include "unit_ring.h"
 
 /* More than the ring takes before it gives up on belonging to a thread. */
@@ -345,29 +347,33 @@ test_close_elsewhere(void)
 static void *
 sender_main(void *arg)
 {
+	RTE_ATOMIC(bool) *stop = arg;
 	uint32_t state = 1, seq;
 
 	for (seq = 0; seq < NB_PACKETS; seq++) {
 		unsigned int spin = unit_random(&state) % 4096;
 
-		while (!unit_send(unit_peer, seq))
+		while (!unit_send(unit_peer, seq) &&
+				!rte_atomic_load_explicit(stop, rte_memory_order_relaxed))
 			sched_yield();
 		if (spin < 64)
 			usleep(spin);
 		while (spin-- > 64)
 			rte_compiler_barrier();
 	}
-	return arg;
+	return NULL;
 }
 
 static void
 test_no_lost_wakeup(void)
 {
+	static RTE_ATOMIC(bool) stop;
 	uint32_t seq = 0, slept = 0;
 	pthread_t sender;
 	int found = 0;
 
-	CU_ASSERT_EQUAL_FATAL(pthread_create(&sender, NULL, sender_main, NULL), 0);
+	rte_atomic_store_explicit(&stop, false, rte_memory_order_relaxed);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&sender, NULL, sender_main, (void *)&stop), 0);
 	while (seq < NB_PACKETS && found >= 0) {
 		if (rtap_ring_is_quiet(&unit_ring)) {
 			slept++;
@@ -379,6 +385,7 @@ test_no_lost_wakeup(void)
 			rtap_ring_arm(&unit_ring);
 		seq += RTE_MAX(found, 0);
 	}
+	rte_atomic_store_explicit(&stop, true, rte_memory_order_relaxed);
 	CU_ASSERT_EQUAL(seq, NB_PACKETS);
 	CU_ASSERT(unit_mode->uring ? slept > 0 : slept == 0);
 	pthread_join(sender, NULL);

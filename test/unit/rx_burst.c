@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_mempool.h>
@@ -275,31 +276,41 @@ test_detached(void)
 }
 
 #define NB_RACE 20000
+/* Only ends a test that hangs. */
+#define RACE_SECONDS 60
 
 static void *
 sender_main(void *arg)
 {
+	RTE_ATOMIC(bool) *stop = arg;
 	uint32_t seq;
 
 	for (seq = 0; seq < NB_RACE; seq++)
-		while (!put(seq, 18 + seq * 31 % 1480))
+		while (!put(seq, 18 + seq * 31 % 1480) &&
+				!rte_atomic_load_explicit(stop, rte_memory_order_relaxed))
 			sched_yield();
-	return arg;
+	return NULL;
 }
 
 /* Frames keep coming while a burst is under way: none is lost, none overtakes another. */
 static void
 test_race(void)
 {
+	static RTE_ATOMIC(bool) stop;
 	uint32_t seq = 0, idle = 0;
+	struct timespec now;
 	pthread_t sender;
+	time_t limit;
 	unsigned int n, i;
 	bool ok = true;
 
 	rxq = unit_rxq_open(small, 512, SCATTER);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
-	CU_ASSERT_EQUAL_FATAL(pthread_create(&sender, NULL, sender_main, NULL), 0);
-	while (seq < NB_RACE && idle < 10000000) {
+	rte_atomic_store_explicit(&stop, false, rte_memory_order_relaxed);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&sender, NULL, sender_main, (void *)&stop), 0);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	limit = now.tv_sec + RACE_SECONDS;
+	while (seq < NB_RACE && now.tv_sec < limit) {
 		n = rtap_rx_burst(rxq, pkts, BURST);
 		for (i = 0; i < n; i++, seq++) {
 			uint32_t got;
@@ -308,8 +319,10 @@ test_race(void)
 			ok = ok && got == seq && pkts[i]->pkt_len == 18 + seq * 31 % 1480;
 			rte_pktmbuf_free(pkts[i]);
 		}
-		idle = n == 0 ? idle + 1 : 0;
+		if (n == 0 && ++idle % 1024 == 0)
+			clock_gettime(CLOCK_MONOTONIC, &now);
 	}
+	rte_atomic_store_explicit(&stop, true, rte_memory_order_relaxed);
 	CU_ASSERT(ok);
 	CU_ASSERT_EQUAL(seq, NB_RACE);
 	pthread_join(sender, NULL);

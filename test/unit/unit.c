@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,13 +62,17 @@ unit_eal_init(void)
 		"--log-level=lib.eal:error",
 	};
 	static char *argv[RTE_DIM(args) + 1];
+	cpu_set_t cpus;
 	size_t i;
 
 	snprintf(args[1], sizeof(args[1]), "--file-prefix=rtap-unit-%d", getpid());
 	for (i = 0; i < RTE_DIM(args); i++)
 		argv[i] = args[i];
+	/* EAL pins the thread to a CPU, which those that the tests make would inherit. */
+	sched_getaffinity(0, sizeof(cpus), &cpus);
 	if (rte_eal_init(RTE_DIM(args), argv) < 0)
 		rte_exit(EXIT_FAILURE, "cannot start the EAL\n");
+	sched_setaffinity(0, sizeof(cpus), &cpus);
 	rmdir(rte_eal_get_runtime_dir());
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,10 +16,11 @@
 #define PATIENCE 100000
 
 static const struct unit_mode modes[] = {
-	{ "io_uring", true, true, true },
-	{ "io_uring, reads by readv", true, false, true },
-	{ "io_uring without owner", true, true, false },
-	{ "readv/writev", false, false, false },
+	{ "io_uring", true, true, true, true },
+	{ "io_uring, reads by readv", true, false, true, true },
+	{ "io_uring without owner", true, true, false, true },
+	{ "io_uring without RWF_NOWAIT", true, false, true, false },
+	{ "readv/writev", false, false, false, true },
 };
 
 const struct unit_mode *unit_mode;
@@ -46,6 +48,8 @@ enter_mode(const struct unit_mode *mode)
 	unit_caps.uring_reads = mode->reads;
 	if (!mode->owned)
 		unit_caps.setup_flags &= IORING_SETUP_SUBMIT_ALL;
+	if (!mode->nowait)
+		unit_caps.rw_flags = 0;
 	return 0;
 }
 
@@ -73,17 +77,34 @@ enter_mode3(void)
 	return enter_mode(&modes[3]);
 }
 
+static int
+enter_mode4(void)
+{
+	return enter_mode(&modes[4]);
+}
+
 static bool
 mode_works(const struct unit_mode *mode)
 {
 	return probed.uring >= mode->uring && probed.uring_reads >= mode->reads;
 }
 
+static bool
+has_io_uring(void)
+{
+	struct io_uring uring;
+
+	if (io_uring_queue_init(1, &uring, 0) != 0)
+		return false;
+	io_uring_queue_exit(&uring);
+	return true;
+}
+
 int
 unit_ring_run(CU_TestInfo *tests, CU_SetUpFunc set_up, CU_TearDownFunc tear_down)
 {
 	static const CU_InitializeFunc enter[] = {
-		enter_mode0, enter_mode1, enter_mode2, enter_mode3,
+		enter_mode0, enter_mode1, enter_mode2, enter_mode3, enter_mode4,
 	};
 	CU_SuiteInfo suites[RTE_DIM(modes) + 1] = {0};
 	const char *reason;
@@ -98,6 +119,10 @@ unit_ring_run(CU_TestInfo *tests, CU_SetUpFunc set_up, CU_TearDownFunc tear_down
 	close(fds[1]);
 	if (reason != NULL)
 		printf("Not all of io_uring can be tested: %s\n", reason);
+	if (!probed.uring && has_io_uring()) {
+		fprintf(stderr, "io_uring is there and was not found: %s\n", reason);
+		return EXIT_FAILURE;
+	}
 	for (i = 0; i < RTE_DIM(modes); i++)
 		if (mode_works(&modes[i]))
 			suites[n++] = (CU_SuiteInfo){ modes[i].name, enter[i], NULL,

@@ -22,6 +22,7 @@ struct unit_mode {
 	bool uring;
 	bool reads;	/* through io_uring as well */
 	bool owned;	/* by a thread */
+	bool nowait;	/* with RWF_NOWAIT */
 };
 
 /** The way that the tests run in now. */
