@@ -49,7 +49,7 @@
 #define PRIV_SIZE 64
 
 /* How long the kernel may take for what it does behind our back: generous, met early */
-#define PATIENCE_MS 2000
+#define PATIENCE_MS 10000
 
 struct frame {
 	uint16_t len;
@@ -296,9 +296,13 @@ rx_drain(uint16_t nb_queues)
 	struct rte_mbuf *m;
 	uint16_t queue;
 
-	for (queue = 0; queue < nb_queues; queue++)
-		while (rx_burst_ours(queue, &m, 1) == 1)
+	for (queue = 0; queue < nb_queues; queue++) {
+		while (rte_eth_rx_burst(port, queue, &m, 1) == 1) {
+			seen_packets++;
+			seen_bytes += rte_pktmbuf_pkt_len(m);
 			rte_pktmbuf_free(m);
+		}
+	}
 }
 
 /* --- ports --- */

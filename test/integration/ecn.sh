@@ -26,28 +26,32 @@ cwr_capture()
 {
 	: >"$3.log"
 	# TCP flags, at their place without IP options or extension headers.
-	spawn "$1" tcpdump -i "$2" -n -U --immediate-mode -s 128 -w "$3" "dst port 5001 and
+	spawn "$1" tcpdump -i "$2" -n -U --immediate-mode -s 128 -w "$3" "udp dst port 9 or
+		(dst port 5001 and
 		((ip and tcp[13] & 0x82 = 0x80) or
-		(ip6 and ip6[6] = 6 and ip6[53] & 0x82 = 0x80))" \
+		(ip6 and ip6[6] = 6 and ip6[53] & 0x82 = 0x80)))" \
 		2>"$3.log"
 	captures+=($!)
-	wait_for 10 grep -q 'listening on' "$3.log" || skip "tcpdump: $(<"$3.log")"
+	wait_for 30 grep -q 'listening on' "$3.log" || die "tcpdump: $(<"$3.log")"
 }
 
 # cwr_count FILE [FILTER]
 cwr_count()
 {
-	tcpdump -n -r "$1" "${2:-}" 2>/dev/null | wc -l
+	tcpdump -n -r "$1" "tcp${2:+ and $2}" 2>/dev/null | wc -l
 }
 
-# cwr_settled SENT ARRIVED: all that was seen leaving was seen arriving, and that was something:
-# tcpdump writes a little later than the packets pass.
+# cwr_settled SENT ARRIVED: both captures, which lag behind, hold a packet that was sent last, and
+# all that was seen leaving was seen arriving.
 cwr_settled()
 {
-	local sent
+	local file
 
-	sent=$(cwr_count "$1")
-	[[ $sent -gt 0 && $sent -eq $(cwr_count "$2") ]]
+	near bash -c 'echo >/dev/udp/10.0.0.2/9' || true
+	for file; do
+		[[ $(tcpdump -n -r "$file" udp 2>/dev/null | wc -l) -gt 0 ]] || return 1
+	done
+	[[ $(cwr_count "$1") -eq $(cwr_count "$2") ]]
 }
 
 # Reno, because what a sender does on congestion is simplest there.
@@ -71,9 +75,10 @@ for family in 4 6; do
 	cwr_capture near tap0 $work/sent.$family
 	cwr_capture far tap1 $work/arrived.$family
 
+	echoes=$(counter near TcpExtTCPDeliveredCE)
 	tcp_transfer near $family 5001 $bytes
 
-	wait_for 10 cwr_settled $work/sent.$family $work/arrived.$family ||
+	wait_for 30 cwr_settled $work/sent.$family $work/arrived.$family ||
 		die "IPv$family: $(cwr_count $work/sent.$family) segments with CWR left," \
 			"$(cwr_count $work/arrived.$family) arrived"
 	kill "${captures[@]}"
@@ -89,7 +94,8 @@ for family in 4 6; do
 	[[ $ce -gt 0 ]] || die "no mark arrived over IPv$family"
 	[[ $cwr -gt 0 ]] || die "no answer to the marks over IPv$family"
 	[[ $offload != tso || $large -gt 0 ]] || die "no TSO frame with CWR over IPv$family"
+	[[ $(counter near TcpExtTCPDeliveredCE) -gt $echoes ]] ||
+		die "no echo of the marks came back over IPv$family"
 done
-[[ $(counter near TcpExtTCPDeliveredCE) -gt 0 ]] || die "no echo of the marks came back"
 
 testpmd_quit

@@ -13,22 +13,42 @@
 
 need ping
 
+far_is_free()
+{
+	! far ip link show tap1 >/dev/null 2>&1
+}
+
+passed()
+{
+	near cat /sys/class/net/tap0/statistics/rx_packets
+}
+
+more_passed()
+{
+	[[ $(passed) -gt $1 ]]
+}
+
 # kill9_rounds ARGUMENTS-OF-PORT-0
 kill9_rounds()
 {
-	local i
+	local i flood
 
 	for ((i = 1; i <= 5; i++)); do
 		# What a persistent interface had it keeps, and needs no help to work again.
 		testpmd_start --vdev="$(vdev 0 "$1")" --vdev="$(vdev 1)"
 		[[ $1 == persist=1 && $i -gt 1 ]] || addresses near tap0 1
+		wait_for 30 far_is_free || die "tap1 outlives the process that was killed"
 		far_join
+		# tap1 has another address than the last time.
+		near ip neigh flush dev tap0
 		pmd start >/dev/null
 		wait_for 30 reachable || die "no way from near to far, start $i with '$1'"
 		spawn near ping -q -f 10.0.0.2 >/dev/null 2>&1
-		disown "$pmd_pid" $!
+		flood=$!
+		wait_for 30 more_passed $(($(passed) + 100)) || die "no traffic to be killed under"
+		disown "$pmd_pid" $flood
 		kill -9 "$pmd_pid"
-		kill $!
+		kill $flood || true
 	done
 	say "$((i - 1)) times killed with '$1'"
 }

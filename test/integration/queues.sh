@@ -24,7 +24,7 @@ far_join
 
 for ns in near far; do
 	spawn $ns python3 "$udp" serve 7007
-	wait_for 10 listening $ns -u 7007 || die "no UDP server"
+	wait_for 30 listening $ns -u 7007 || die "no UDP server"
 done
 
 port=5000
@@ -37,7 +37,8 @@ for count in 1 8 1 4 2 8 1; do
 	pmd port config all txq $count >/dev/null
 	answer=$(pmd port start all)
 	[[ $answer != *[Ff]ail* ]] || die "port start with $count queues: $answer"
-	queues_are $count || die "not $count queues: $(near ip -d link show tap0)"
+	# Rings give their files up a little later.
+	wait_for 30 queues_are $count || die "not $count queues: $(near ip -d link show tap0)"
 	far_join
 	pmd start >/dev/null
 	wait_for 30 reachable || die "no way from near to far with $count queues"

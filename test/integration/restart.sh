@@ -30,6 +30,11 @@ state_is()
 	[[ $(state) == "$1" ]]
 }
 
+settled()
+{
+	[[ -z $(ip -n near addr show tentative)$(ip -n far addr show tentative) ]]
+}
+
 # The kernel's view of both carriers: on or off.
 carriers()
 {
@@ -68,12 +73,13 @@ testpmd_pair none
 ip -n near route add 192.0.2.0/24 via 10.0.0.2
 ip -n near -6 route add 2001:db8::/32 via fd00::2
 ip -n far route add 198.51.100.0/24 dev tap1
+wait_for 30 settled || die "addresses stay tentative"
 before=$(state)
 
 # One connection for the whole test, compared on arrival with what it should be.
 far socat -u -T 60 TCP4-LISTEN:5001 - | LC_ALL=C cmp - <(random 1T) >$work/compared 2>&1 &
 receiver=$!
-wait_for 10 listening far -t 5001 || die "no listener"
+wait_for 30 listening far -t 5001 || die "no listener"
 endless | near socat -u -T 60 - TCP4:10.0.0.2:5001 &
 sender=$!
 # TCP falls silent for a while when a stop has cost it packets; these do not.
@@ -81,12 +87,12 @@ spawn near ping -q -f 10.0.0.2 >/dev/null 2>&1
 floods=$!
 spawn far ping -q -f fd00::1 >/dev/null 2>&1
 floods+=" $!"
-wait_for 10 more_than 0 || die "no data before the first stop"
+wait_for 30 more_than 0 || die "no data before the first stop"
 
 for ((i = 1; i <= rounds; i++)); do
 	pmd stop >/dev/null
 	pmd port stop all >/dev/null
-	((i > 1)) || wait_for 10 carriers off || die "carrier stays on when a port stops"
+	((i > 1)) || wait_for 30 carriers off || die "carrier stays on when a port stops"
 	pmd port start all >/dev/null
 	pmd start >/dev/null
 	# TCP doubles its patience with each loss: let it recover now and then, not 100 times.
@@ -95,11 +101,11 @@ for ((i = 1; i <= rounds; i++)); do
 		wait_for 60 more_than "$seen" || die "no data after restart $i"
 	fi
 done
-wait_for 10 carriers on || die "carrier is off after a start"
+wait_for 30 carriers on || die "carrier is off after a start"
 say "$rounds restarts, $(arrived) bytes arrived"
 
 # shellcheck disable=SC2086 # two of them
-kill $floods
+kill $floods || true
 touch $work/enough
 wait $sender || die "the connection broke on the sending side"
 wait $receiver || true

@@ -27,7 +27,7 @@ taken_over()
 	wait_for 30 reachable || die "no way through a TAP made with: $*"
 	[[ $(settings) == "$before" ]] ||
 		die "settings of a TAP made with '$*' changed: $(settings)"
-	pmd show port info 0 | grep -qi '02:00:00:00:00:07' ||
+	pmd show port info 0 | grep -i '02:00:00:00:00:07' >/dev/null ||
 		die "the port has another MAC address"
 	testpmd_quit
 	[[ $(settings) == "$before" ]] || die "a TAP made with '$*' did not keep: $(settings)"
@@ -50,7 +50,7 @@ attach_fails()
 	answer=$(pmd port attach "net_rtap9,iface=$1,io=$io")
 	grep -- "$1" <<<"$answer" | grep -qi -- "$2" ||
 		die "no message that $1 is $2, but: $answer"
-	pmd show port summary all | grep -q '^Number of available ports: 1$' ||
+	pmd show port summary all | grep '^Number of available ports: 1$' >/dev/null ||
 		die "$1: a port is left behind"
 }
 
@@ -76,7 +76,7 @@ near ip link del tap0
 testpmd_start --vdev="$(vdev 0)"
 spawn near socat TUN,tun-type=tap,tun-name=held0,iff-up=1 PIPE
 holder=$!
-wait_for 10 near ip link show held0 >/dev/null 2>&1 || die "no TAP to be in the way"
+wait_for 30 near ip link show held0 >/dev/null 2>&1 || die "no TAP to be in the way"
 attach_fails held0 busy
 attach_fails tap0 busy
 near "$testpmd" "${eal_args[@]}" "--vdev=net_rtap0,iface=tap0,io=$io" -- \
