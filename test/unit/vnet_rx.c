@@ -62,6 +62,26 @@ test_no_flags(void)
 	CU_ASSERT_EQUAL(rx_ret(hdr), 0);
 }
 
+/* What is in an ICMP packet is none of a packet type's business. */
+static void
+test_icmp(void)
+{
+	const struct virtio_net_hdr_v1 hdr = {0};
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	build(&(struct unit_frame_spec){ .ip = 4 }, IPPROTO_ICMP, 64);
+	for (i = 0; i < 256; i++) {
+		/* Identifier and sequence number, whatever they look like. */
+		memset(&frame.data[14 + 20 + 4], i, 4);
+		m = mbuf();
+		UNIT_ASSERT_AT(rtap_vnet_rx(m, &hdr) == 0, i);
+		UNIT_ASSERT_AT((m->packet_type & ~RTE_PTYPE_L4_MASK) ==
+			(RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4), i);
+		rte_pktmbuf_free(m);
+	}
+}
+
 static void
 test_data_valid(void)
 {
@@ -338,6 +358,7 @@ main(void)
 {
 	CU_TestInfo tests[] = {
 		{ "no flags", test_no_flags },
+		{ "ICMP", test_icmp },
 		{ "DATA_VALID", test_data_valid },
 		{ "NEEDS_CSUM", test_needs_csum },
 		{ "NEEDS_CSUM and other flags", test_needs_csum_and_valid },

@@ -251,7 +251,7 @@ rtap_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 const uint32_t *
 rtap_supported_ptypes_get(struct rte_eth_dev *dev __rte_unused, size_t *no_of_elements)
 {
-	/* Those of rte_net_get_ptype(). */
+	/* Those of rte_net_get_ptype() with RTAP_PTYPE_MASK. */
 	static const uint32_t ptypes[] = {
 		RTE_PTYPE_L2_ETHER,
 		RTE_PTYPE_L2_ETHER_MPLS,
@@ -265,25 +265,6 @@ rtap_supported_ptypes_get(struct rte_eth_dev *dev __rte_unused, size_t *no_of_el
 		RTE_PTYPE_L4_SCTP,
 		RTE_PTYPE_L4_TCP,
 		RTE_PTYPE_L4_UDP,
-		RTE_PTYPE_TUNNEL_GENEVE,
-		RTE_PTYPE_TUNNEL_GRE,
-		RTE_PTYPE_TUNNEL_GTPC,
-		RTE_PTYPE_TUNNEL_GTPU,
-		RTE_PTYPE_TUNNEL_IP,
-		RTE_PTYPE_TUNNEL_NVGRE,
-		RTE_PTYPE_TUNNEL_VXLAN,
-		RTE_PTYPE_TUNNEL_VXLAN_GPE,
-		RTE_PTYPE_INNER_L2_ETHER,
-		RTE_PTYPE_INNER_L2_ETHER_VLAN,
-		RTE_PTYPE_INNER_L2_ETHER_QINQ,
-		RTE_PTYPE_INNER_L3_IPV4,
-		RTE_PTYPE_INNER_L3_IPV4_EXT,
-		RTE_PTYPE_INNER_L3_IPV6,
-		RTE_PTYPE_INNER_L3_IPV6_EXT,
-		RTE_PTYPE_INNER_L4_FRAG,
-		RTE_PTYPE_INNER_L4_SCTP,
-		RTE_PTYPE_INNER_L4_TCP,
-		RTE_PTYPE_INNER_L4_UDP,
 	};
 
 	*no_of_elements = RTE_DIM(ptypes);

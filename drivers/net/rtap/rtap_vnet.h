@@ -137,6 +137,12 @@ rtap_vnet_nb_tags(const struct rte_mbuf *m)
 }
 
 /*
+ * What is asked of rte_net_get_ptype(). Nothing inside a tunnel: nobody here needs it, and since
+ * DPDK 25.03 ICMP would be taken for one (its protocol number for a type of VXLAN-GPE).
+ */
+#define RTAP_PTYPE_MASK (RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK)
+
+/*
  * Packet type and header lengths. rte_net_get_ptype() takes the TPID 0x88a8 for two tags and
  * 0x8100 for one, while Linux offloads behind a single tag of either kind: so it gets to see
  * the frame without tags, the last 12 bytes of which stand in for the addresses.
@@ -149,10 +155,10 @@ rtap_vnet_ptype(struct rte_mbuf *m, struct rte_net_hdr_lens *lens)
 	uint32_t ptype;
 
 	if (likely(nb_tags == 0) || m->data_len < RTE_ETHER_HDR_LEN + shift)
-		return rte_net_get_ptype(m, lens, RTE_PTYPE_ALL_MASK);
+		return rte_net_get_ptype(m, lens, RTAP_PTYPE_MASK);
 
 	rte_pktmbuf_adj(m, shift);
-	ptype = rte_net_get_ptype(m, lens, RTE_PTYPE_ALL_MASK);
+	ptype = rte_net_get_ptype(m, lens, RTAP_PTYPE_MASK);
 	rte_pktmbuf_prepend(m, shift);
 	lens->l2_len += shift;
 	return (ptype & ~RTE_PTYPE_L2_MASK) |
