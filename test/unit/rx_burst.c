@@ -165,6 +165,31 @@ test_mtu_grows(void)
 	CU_ASSERT_EQUAL(rxq->stats.truncated, 0);
 }
 
+/* The room grows, the descriptors do not: with a frame in each of a few slots the rest is free. */
+static void
+test_descriptors(void)
+{
+	const unsigned int nb_desc = 64, spare = RTAP_RX_STOCK;
+	unsigned int seq, n;
+
+	rxq = unit_rxq_open(small, nb_desc, SCATTER);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	set_mtu(9000);
+	for (seq = 0; seq < 100; seq += n) {
+		for (n = 0; n < 10; n++)
+			CU_ASSERT_FATAL(put(seq + n, 60));
+		for (n = 0; n < 10;) {
+			unsigned int got = rtap_rx_burst(rxq, pkts, BURST);
+
+			rte_pktmbuf_free_bulk(pkts, got);
+			n += got;
+		}
+		while (!is_empty())
+			CU_FAIL("a frame too many");
+		UNIT_ASSERT_AT(rte_mempool_in_use_count(small) <= nb_desc + spare, seq);
+	}
+}
+
 /* One read when quiet, the whole burst when busy. */
 static void
 test_adapts(void)
@@ -337,6 +362,7 @@ main(void)
 		{ "poor pool", test_poor_pool },
 		{ "mixed sizes", test_mixed_sizes },
 		{ "MTU grows", test_mtu_grows },
+		{ "descriptors", test_descriptors },
 		{ "adapts to the load", test_adapts },
 		{ "idle", test_idle },
 		{ "stopped", test_stopped },

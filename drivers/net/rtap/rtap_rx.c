@@ -113,8 +113,14 @@ static unsigned int
 rxq_fill(struct rtap_rxq *rxq, unsigned int n)
 {
 	uint16_t segs = rte_atomic_load_explicit(&rxq->segs, rte_memory_order_acquire);
-	unsigned int i;
+	unsigned int i, max = rxq->nb_slots;
 
+	/* The room may have grown since the slots were counted: the descriptors have not. */
+	if (segs > 1) {
+		max = rxq->nb_desc / segs;
+		max = RTE_MAX(max, 1U);
+	}
+	n = RTE_MIN(n, max);
 	for (i = 0; i < n; i++)
 		if (!slot_fill(rxq, i, segs))
 			break;
