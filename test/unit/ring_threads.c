@@ -310,6 +310,25 @@ test_many_moves(void)
 	worker_end(&w[1]);
 }
 
+/* A queue that moves now and then keeps its owner. */
+static void
+test_rare_moves(void)
+{
+	struct worker w[2] = {0};
+	uint32_t seq;
+
+	worker_start(&w[0]);
+	worker_start(&w[1]);
+	for (seq = 0; seq < MANY_MOVES; seq++) {
+		UNIT_ASSERT_AT(worker_run(&w[seq % 2], packet_comes_then_idle, seq), seq);
+		/* As if it had been used for a while. */
+		unit_ring.stats.enters += 1000000;
+	}
+	CU_ASSERT_EQUAL(unit_ring.stats.handovers, unit_mode->owned ? MANY_MOVES - 1 : 0);
+	worker_end(&w[0]);
+	worker_end(&w[1]);
+}
+
 /*
  * The control thread closes what another thread polls, and the file is let go of: its peer sees
  * it go, which may take the kernel a moment.
@@ -407,6 +426,7 @@ main(void)
 		{ "move, writing, thread exited", test_move_write_exited },
 		{ "move, reading nothing", test_move_read_nothing },
 		{ "many moves", test_many_moves },
+		{ "rare moves", test_rare_moves },
 		{ "close elsewhere", test_close_elsewhere },
 		{ "no lost wake-up", test_no_lost_wakeup },
 		CU_TEST_INFO_NULL,

@@ -117,6 +117,7 @@ unit_ring_run(CU_TestInfo *tests, CU_SetUpFunc set_up, CU_TearDownFunc tear_down
 	rtap_ring_probe(fds[0], RTAP_IO_AUTO, &probed, &reason);
 	close(fds[0]);
 	close(fds[1]);
+	probed.fall_back = false;
 	if (reason != NULL)
 		printf("Not all of io_uring can be tested: %s\n", reason);
 	if (!probed.uring && has_io_uring()) {

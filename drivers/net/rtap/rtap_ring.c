@@ -29,8 +29,16 @@
 #define RTAP_POLL_TAG UINT64_MAX
 #define RTAP_CANCEL_TAG (UINT64_MAX - 1)
 
-/* After so many moves between threads, stop tying the ring to one. */
+/* After so many moves between threads, stop tying the ring to one: */
 #define RTAP_HANDOVERS_MAX 16
+/* but not if it has served that many batches since the last move. */
+#define RTAP_SETTLED 100000
+
+/* After so many failures in a row, stop making the ring again. */
+#define RTAP_FAILURES_MAX 16
+
+/* More than what waits in any TAP. */
+#define RTAP_PROBES_MAX 65536
 
 #define RTAP_SETUP_OWNED (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
 		IORING_SETUP_TASKRUN_FLAG)
@@ -109,20 +117,32 @@ probe_read(struct io_uring *uring, int fd, int rw_flags, int *res)
 	return 0;
 }
 
+/* The same of an empty file: a byte is less than a header, so a waiting packet is -EINVAL. */
+static int
+probe_empty(struct io_uring *uring, int fd, int rw_flags, int *res)
+{
+	unsigned int i;
+	int ret;
+
+	*res = -EINVAL;
+	for (i = 0, ret = 0; i < RTAP_PROBES_MAX && ret == 0 && *res == -EINVAL; i++)
+		ret = probe_read(uring, fd, rw_flags, res);
+	return ret;
+}
+
 /* RWF_NOWAIT if it is accepted; does a read of an empty file come back then? */
 static int
 probe_reads(struct io_uring *uring, int fd, struct rtap_ring_caps *caps)
 {
-	int res = 0, ret;
+	int res, ret;
 
 	caps->rw_flags = RWF_NOWAIT;
-	ret = probe_read(uring, fd, caps->rw_flags, &res);
+	ret = probe_empty(uring, fd, caps->rw_flags, &res);
 	if (ret == 0 && res == -EOPNOTSUPP) {
 		caps->rw_flags = 0;
-		ret = probe_read(uring, fd, caps->rw_flags, &res);
+		ret = probe_empty(uring, fd, caps->rw_flags, &res);
 	}
-	/* A byte is less than a header: a waiting packet is answered with -EINVAL. */
-	caps->uring_reads = res >= 0 || res == -EAGAIN || res == -EINVAL;
+	caps->uring_reads = res >= 0 || res == -EAGAIN;
 	return ret;
 }
 
@@ -149,7 +169,7 @@ rtap_ring_probe(int fd, enum rtap_io_mode mode, struct rtap_ring_caps *caps,
 	struct io_uring uring;
 	int ret;
 
-	*caps = (struct rtap_ring_caps){0};
+	*caps = (struct rtap_ring_caps){ .fall_back = mode == RTAP_IO_AUTO };
 	*reason = NULL;
 	if (mode == RTAP_IO_RW)
 		return 0;
@@ -217,14 +237,17 @@ rtap_ring_open(struct rtap_ring *ring, const struct rtap_ring_caps *caps,
 	ring->armed = false;
 	ring->gone = false;
 	ring->moves = 0;
+	ring->failures = 0;
 
-	if (caps->uring) {
-		ret = uring_open(ring);
-		if (ret != 0) {
-			free(ring->fds);
-			ring->fds = NULL;
-			return ret;
-		}
+	ret = caps->uring ? uring_open(ring) : 0;
+	if (ret != 0 && !caps->fall_back) {
+		free(ring->fds);
+		ring->fds = NULL;
+		return ret;
+	}
+	if (ret != 0) {
+		PMD_LOG(WARNING, "using readv/writev, which is slower: %s", setup_failure(ret));
+		ring->caps.uring = false;
 	}
 	ring->open = true;
 	return 0;
@@ -261,11 +284,27 @@ uring_rebuild(struct rtap_ring *ring)
 	}
 }
 
+/* The kernel does not take a batch: a new ring may help, but not for ever. */
+static void
+uring_recover(struct rtap_ring *ring, int err)
+{
+	if (++ring->failures < RTAP_FAILURES_MAX) {
+		uring_rebuild(ring);
+		return;
+	}
+	PMD_LOG(ERR, "io_uring fails: %s; using readv/writev", strerror(-err));
+	uring_close(ring);
+	ring->caps.uring = false;
+}
+
 /* The queue is polled by a thread that does not own the ring. */
 static void
 uring_hand_over(struct rtap_ring *ring)
 {
 	ring->stats.handovers++;
+	if (ring->stats.enters - ring->moved_at > RTAP_SETTLED)
+		ring->moves = 0;
+	ring->moved_at = ring->stats.enters;
 	if (++ring->moves == RTAP_HANDOVERS_MAX) {
 		PMD_LOG(INFO, "queue keeps moving between threads, using a ring without owner");
 		ring->caps.setup_flags &= ~RTAP_SETUP_OWNED;
@@ -297,13 +336,21 @@ uring_submit(struct rtap_ring *ring)
 	return ret;
 }
 
+static void
+ring_set_gone(struct rtap_ring *ring)
+{
+	if (!ring->gone)
+		PMD_LOG(NOTICE, "the interface is gone, nothing more is received");
+	ring->gone = true;
+}
+
 /* The poll fired. POLLERR: the device behind the file is gone, and polling it would spin. */
 static void
 uring_poll_done(struct rtap_ring *ring, int32_t res)
 {
 	ring->armed = false;
 	if (res > 0 && (res & POLLERR) != 0)
-		ring->gone = true;
+		ring_set_gone(ring);
 }
 
 /* Take the completions that are there; returns how many were requests of this batch. */
@@ -450,16 +497,17 @@ ring_batch(struct rtap_ring *ring, struct rtap_req *reqs, unsigned int n, unsign
 		return;
 	if (likely(ring->caps.uring)) {
 		ret = uring_batch(ring, reqs, n, file, op);
-		if (likely(ret == 0))
-			return;
-		if (ret != -EEXIST) {
-			uring_rebuild(ring);
+		if (unlikely(ret == -EEXIST)) {
+			uring_hand_over(ring);
+			if (ring->caps.uring)
+				ret = uring_batch(ring, reqs, n, file, op);
+		}
+		if (likely(ret == 0)) {
+			ring->failures = 0;
 			return;
 		}
-		uring_hand_over(ring);
 		if (ring->caps.uring) {
-			if (uring_batch(ring, reqs, n, file, op) != 0)
-				uring_rebuild(ring);
+			uring_recover(ring, ret);
 			return;
 		}
 	}
@@ -479,7 +527,7 @@ uring_collect(struct rtap_ring *ring)
 	if (ret == -EEXIST)
 		uring_hand_over(ring);
 	else if (ret < 0)
-		uring_rebuild(ring);
+		uring_recover(ring, ret);
 	else
 		uring_reap(ring, &none);
 }
@@ -494,7 +542,7 @@ rtap_ring_readv(struct rtap_ring *ring, struct rtap_req *reqs, unsigned int n)
 		ring_batch(ring, reqs, n, 0, IORING_OP_READV);
 	}
 	if (unlikely(reqs[0].res == -EBADFD))
-		ring->gone = true;
+		ring_set_gone(ring);
 }
 
 void
@@ -526,5 +574,5 @@ rtap_ring_arm(struct rtap_ring *ring)
 	if (unlikely(ret == -EEXIST))
 		uring_hand_over(ring);
 	else if (unlikely(ret < 0))
-		uring_rebuild(ring);
+		uring_recover(ring, ret);
 }

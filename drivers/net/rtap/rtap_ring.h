@@ -58,6 +58,7 @@ enum rtap_io_mode {
 /* What rtap_ring_probe() found out about the running kernel. */
 struct rtap_ring_caps {
 	bool uring;		/* false: readv/writev */
+	bool fall_back;		/* to them, if a ring cannot be made later */
 	bool uring_reads;	/* false: readv all the same */
 	uint32_t setup_flags;	/* IORING_SETUP_*, without R_DISABLED */
 	int rw_flags;		/* RWF_NOWAIT or 0 */
@@ -87,7 +88,9 @@ struct rtap_ring {
 	bool armed;		/* a poll is pending */
 	bool gone;		/* the file has no device behind it any more */
 	uint16_t nb_fds;
-	uint16_t moves;		/* between threads, since it was opened */
+	uint16_t moves;		/* between threads, lately */
+	uint16_t failures;	/* of the kernel to take a batch, in a row */
+	uint64_t moved_at;	/* stats.enters */
 	int *fds;
 	struct rtap_ring_stats stats;
 };
@@ -110,7 +113,8 @@ int rtap_ring_probe(int fd, enum rtap_io_mode mode, struct rtap_ring_caps *caps,
 		const char **reason);
 
 /**
- * Open a ring over files. The files stay the caller's and must outlive the ring.
+ * Open a ring over files. The files stay the caller's and must outlive the ring. Where caps allow
+ * to fall back, a ring that cannot be made is replaced by readv/writev, with a message.
  *
  * @return
  *   0, -ENOMEM, or what the kernel says; nothing is left open then.
