@@ -50,8 +50,8 @@ extern int rtap_logtype;
 /* UIO_MAXIOV, the most buffers in one read or write, less one for the virtio-net header. */
 #define RTAP_TX_SEGS_MAX 1023U
 
-/* GSO_LEGACY_MAX_SIZE of linux/netdevice.h: what every new interface has. */
-#define RTAP_GSO_MAX_DEFAULT 65536
+/* The kernel wants more than MAX_TCP_HEADER of net/tcp.h, some 300 bytes. */
+#define RTAP_GSO_MAX_MIN 512U
 
 #define RTAP_LINK_SPEED RTE_ETH_SPEED_NUM_10G
 
@@ -187,6 +187,7 @@ struct rtap_dev {
 	uint16_t max_mtu;
 	unsigned int offload;		/* TUN_F_* in force */
 	uint32_t gso_max;		/* limit on merged packets that we set, 0: none */
+	uint32_t gso_max_found;		/* what we set it instead of */
 	struct rtap_ring_caps caps;
 	struct rtap_files files;
 	struct rtap_netlink *nl;	/* for rtap_netlink() */

@@ -90,36 +90,51 @@ configure_offloads(struct rte_eth_dev *dev)
 }
 
 /*
- * Honour a limit on merged packets. ethdev replaces "no limit" (0) by the size of an ordinary
- * frame, so that size cannot be asked for.
+ * The limit on merged packets that the application wants, 0: none. ethdev replaces none by the
+ * size of an ordinary frame, so that size cannot be asked for. A merged packet need not be
+ * smaller than an ordinary one.
  */
+static uint32_t
+lro_limit(const struct rte_eth_dev *dev)
+{
+	const struct rte_eth_rxmode *rxmode = &dev->data->dev_conf.rxmode;
+	uint32_t size = rxmode->max_lro_pkt_size;
+	uint32_t least = RTE_MAX(rxmode->mtu, RTAP_GSO_MAX_MIN) + RTAP_ETH_OVERHEAD;
+
+	if ((rxmode->offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) == 0 ||
+	    size == rxmode->mtu + RTAP_ETH_OVERHEAD || size >= RTAP_FRAME_MAX)
+		return 0;
+	return RTE_MAX(size, least) - RTAP_ETH_OVERHEAD;
+}
+
+/* What the interface had before the first limit is put back with the last. */
 static int
 configure_lro_limit(struct rte_eth_dev *dev)
 {
-	const struct rte_eth_rxmode *rxmode = &dev->data->dev_conf.rxmode;
-	bool lro = (rxmode->offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
 	struct rtap_dev *rtap = rtap_dev(dev);
-	uint32_t max = RTAP_GSO_MAX_DEFAULT;
-	int ret;
+	uint32_t max = lro_limit(dev);
+	struct rtap_link_info info;
+	int ret = 0;
 
-	if (lro && rxmode->max_lro_pkt_size > rxmode->mtu + RTAP_ETH_OVERHEAD &&
-	    rxmode->max_lro_pkt_size < RTAP_FRAME_MAX)
-		max = rxmode->max_lro_pkt_size - RTAP_ETH_OVERHEAD;
-	/* Without LRO it does not matter, but what we changed is put back. */
-	if (!lro && rtap->gso_max == 0)
+	if (max == rtap->gso_max)
 		return 0;
-	ret = rtap_link_set_gso_max(rtap_netlink(rtap), rtap->ifindex, max);
-	if (ret == -ENODEV && (rtap->gso_max == max || max == RTAP_GSO_MAX_DEFAULT))
-		ret = 0; /* in another namespace, and with luck as we left it */
+	if (rtap->gso_max == 0) {
+		ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
+		if (ret == 0)
+			rtap->gso_max_found = info.gso_max;
+	}
 	if (ret == 0)
-		rtap->gso_max = lro ? max : 0;
+		ret = rtap_link_set_gso_max(rtap_netlink(rtap), rtap->ifindex,
+			max != 0 ? max : rtap->gso_max_found);
+	if (ret == 0)
+		rtap->gso_max = max;
 	else
-		PMD_LOG(ERR, "%s: cannot limit packets to %u bytes: %s", rtap->ifname, max,
-			strerror(-ret));
+		PMD_LOG(ERR, "%s: cannot change the limit on merged packets to %u bytes: %s",
+			rtap->ifname, max, strerror(-ret));
 	return ret;
 }
 
-/* Packets that were queued under another configuration may be too large for this one. */
+/* Packets that have waited since the port was stopped are old, and perhaps too large by now. */
 static void
 drain_files(const struct rtap_files *files)
 {
@@ -144,7 +159,6 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 		ret = rtap_files_resize(rtap, RTE_MAX(dev->data->nb_rx_queues, 1));
 	if (ret != 0)
 		return ret;
-	drain_files(&rtap->files);
 	dev->data->scattered_rx = 0; /* until a queue is started so */
 	dev->data->lro = (dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
 	return 0;
@@ -155,6 +169,7 @@ rtap_dev_start(struct rte_eth_dev *dev)
 {
 	int ret;
 
+	drain_files(&rtap_dev(dev)->files);
 	ret = rtap_queues_start(dev);
 	if (ret != 0)
 		return ret;

@@ -219,7 +219,7 @@ put_back(const struct rtap_dev *rtap)
 	if (flags != 0)
 		rtap_link_set_flags(nl, rtap->ifindex, 0, flags);
 	if (rtap->gso_max != 0)
-		rtap_link_set_gso_max(nl, rtap->ifindex, RTAP_GSO_MAX_DEFAULT);
+		rtap_link_set_gso_max(nl, rtap->ifindex, rtap->gso_max_found);
 	if (rtap->offload != 0)
 		rtap_tap_set_offload(rtap_files_ctl(&rtap->files), 0);
 }

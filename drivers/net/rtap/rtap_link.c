@@ -191,6 +191,9 @@ parse_link_attr(const struct nlattr *attr, void *arg)
 	case IFLA_MAX_MTU:
 		info->max_mtu = mnl_attr_get_u32(attr);
 		break;
+	case IFLA_GSO_MAX_SIZE:
+		info->gso_max = mnl_attr_get_u32(attr);
+		break;
 	case IFLA_CARRIER:
 		info->carrier = mnl_attr_get_u8(attr) != 0;
 		break;

@@ -27,11 +27,12 @@ struct rtap_link_info {
 	uint32_t mtu;
 	uint32_t min_mtu;
 	uint32_t max_mtu;
+	uint32_t gso_max;		/* the largest packet that the kernel merges for TSO */
 	uint64_t tx_dropped;		/* packets that the kernel could not hand to us */
 	/* What kind of interface it is. */
 	bool is_tap;
 	bool multi_queue;
-	uint32_t nb_files;		/* open TAP files, attached or not */
+	uint32_t nb_files;		/* open files of a multi-queue TAP, attached or not */
 };
 
 int rtap_netlink_open(struct rtap_netlink **nl);
