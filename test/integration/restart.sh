@@ -22,6 +22,7 @@ state()
 		ip -n $ns -4 route show table all
 		ip -n $ns -6 route show table all
 		ip -n $ns -o link show up
+		ip -n $ns neigh show nud permanent
 	done
 }
 
@@ -73,6 +74,9 @@ testpmd_pair none
 ip -n near route add 192.0.2.0/24 via 10.0.0.2
 ip -n near -6 route add 2001:db8::/32 via fd00::2
 ip -n far route add 198.51.100.0/24 dev tap1
+# Set by hand, which the kernel forgets with less reason than a route.
+ip -n near neigh add 10.0.0.77 lladdr 02:00:00:00:00:77 dev tap0 nud permanent
+ip -n far neigh add fd00::77 lladdr 02:00:00:00:00:77 dev tap1 nud permanent
 wait_for 30 settled || die "addresses stay tentative"
 before=$(state)
 

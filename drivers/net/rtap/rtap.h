@@ -179,7 +179,8 @@ struct rtap_dev {
 	char ifname[IF_NAMESIZE];
 	unsigned int ifindex;
 	bool carrier;			/* as we set it */
-	bool persistent;		/* the interface outlives the port */
+	bool created;			/* the interface was made by this port, */
+	bool persistent;		/* and outlives it */
 	bool promiscuous;		/* switched on by us, */
 	bool allmulticast;		/* to be switched off on close */
 	uint16_t mtu;			/* of the interface, as far as we know */

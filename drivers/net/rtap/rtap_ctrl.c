@@ -160,9 +160,13 @@ int
 rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 {
 	const struct rtap_dev *rtap = rtap_dev(dev);
+	int fd = rtap_files_ctl(&rtap->files);
+	struct rte_ether_addr now;
 	int ret;
 
-	ret = rtap_tap_set_mac(rtap_files_ctl(&rtap->files), mac);
+	if (rtap_tap_get_mac(fd, &now) == 0 && rte_is_same_ether_addr(&now, mac))
+		return 0;
+	ret = rtap_tap_set_mac(fd, mac);
 	if (ret != 0)
 		PMD_LOG(ERR, "%s: cannot set MAC address " RTE_ETHER_ADDR_PRT_FMT ": %s",
 			rtap->ifname, RTE_ETHER_ADDR_BYTES(mac), strerror(-ret));
@@ -177,9 +181,12 @@ rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 int
 rtap_kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
 {
+	struct rtap_link_info info;
 	int ret;
 
-	ret = rtap_link_set_mtu(rtap_netlink(rtap), rtap->ifindex, mtu);
+	ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
+	if (ret == 0 && info.mtu != mtu)
+		ret = rtap_link_set_mtu(rtap_netlink(rtap), rtap->ifindex, mtu);
 	if (ret == -ENODEV && mtu == rtap->mtu)
 		return 0; /* in another namespace, and with luck as we left it */
 	if (ret == 0)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/if_tun.h>
 
@@ -70,21 +71,34 @@ tap_open_once(struct rtap_dev *rtap, const char *name)
 {
 	struct rtap_link_info info;
 	int flags = IFF_MULTI_QUEUE;
-	int ret;
+	int ret, fd;
 
+	rtap->created = true;
 	if (strchr(name, '%') == NULL) {
 		ret = rtap_link_get_by_name(rtap->nl, name, &info);
 		if (ret == 0 && !info.is_tap)
 			return -EEXIST;
 		if (ret == 0 && info.nb_files > 0)
 			return -EBUSY;
-		if (ret == 0)
-			flags = info.multi_queue ? IFF_MULTI_QUEUE : 0;
-		else
-			flags = IFF_MULTI_QUEUE | IFF_TUN_EXCL;
+		if (ret != 0 && ret != -ENODEV)
+			return ret;
+		rtap->created = ret != 0;
+		if (rtap->created)
+			flags |= IFF_TUN_EXCL;
+		else if (!info.multi_queue)
+			flags = 0;
 	}
 	rtap->files.multi_queue = (flags & IFF_MULTI_QUEUE) != 0;
-	return rtap_tap_open(name, flags, rtap->ifname);
+	fd = rtap_tap_open(name, flags, rtap->ifname);
+	/* The kernel itself refuses a second user of a TAP with a single queue. */
+	if (fd < 0 || rtap->created || !rtap->files.multi_queue)
+		return fd;
+	/* Somebody may have had the same idea at the same time. */
+	ret = rtap_link_get_by_name(rtap->nl, rtap->ifname, &info);
+	if (ret == 0 && info.nb_files == 1)
+		return fd;
+	close(fd);
+	return ret != 0 ? ret : -EBUSY;
 }
 
 static int
@@ -129,7 +143,9 @@ tap_init_mac(struct rtap_dev *rtap, const struct rtap_devargs *args, const char 
 
 	if (args->mac_mode == RTAP_MAC_FIXED)
 		fixed_mac(device, &mac);
-	if (args->mac_mode != RTAP_MAC_KERNEL)
+	else if (args->mac_mode == RTAP_MAC_KERNEL)
+		ret = rtap_tap_get_mac(fd, &mac);
+	if (ret == 0 && (args->mac_mode != RTAP_MAC_KERNEL || rtap->created))
 		ret = rtap_tap_set_mac(fd, &mac);
 	if (ret == 0)
 		ret = rtap_tap_get_mac(fd, &rtap->mac);
