@@ -24,12 +24,17 @@
 /* Of a TAP: 64 KiB - 1, the Ethernet header included */
 #define MTU_MAX ((unsigned int)UINT16_MAX - RTE_ETHER_HDR_LEN)
 
+/* What a frame may have beyond the MTU */
+#define ETH_OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
+
 static struct rte_mempool *pool;
 static struct port_conf plain;
+static uint8_t large_frame[9000];
 
 static void
 information(void)
 {
+	const struct rte_eth_conf eth = {0};
 	struct rte_eth_burst_mode mode;
 	struct rte_eth_dev_info info;
 	struct port port;
@@ -37,7 +42,12 @@ information(void)
 	int n;
 
 	rig_case("device information");
-	port_open(&port, "net_rtap0", "iface=info", &plain);
+	port_attach(&port, "net_rtap0", "iface=info");
+	CHECK_OK(rte_eth_dev_configure(port.id, 1, 1, &eth));
+	CHECK(rte_eth_rx_burst_mode_get(port.id, 0, &mode) < 0 &&
+		rte_eth_tx_burst_mode_get(port.id, 0, &mode) < 0, "burst modes of no queue");
+	port_setup(&port, &plain);
+	port_start(&port);
 	CHECK_OK(rte_eth_dev_info_get(port.id, &info));
 	CHECK(strcmp(info.driver_name, "net_rtap") == 0, "driver %s", info.driver_name);
 	CHECK(info.if_index == if_nametoindex("info"), "index %u", info.if_index);
@@ -382,6 +392,82 @@ drops(void)
 	pool_check_full(pool);
 }
 
+/* What waited while the port was stopped is neither received nor taken for an error. */
+static void
+stale(void)
+{
+	struct port_conf conf = plain;
+	uint8_t data[FRAME_MIN];
+	struct port port;
+	int sock;
+
+	rig_case("frames that waited while the port was stopped");
+	conf.mtu = 9000;
+	conf.rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
+	port_open(&port, "net_rtap0", "", &conf);
+	sock = kernel_open(&port, ETHERTYPE_TEST);
+	frame_write(large_frame, sizeof(large_frame), 1);
+	frame_write(data, sizeof(data), 1);
+	kernel_send(sock, large_frame, sizeof(large_frame));
+	kernel_send(sock, data, sizeof(data));
+	CHECK_OK(rte_eth_dev_stop(port.id));
+	CHECK_OK(rte_eth_dev_set_mtu(port.id, 1500));
+	port_start(&port);
+	frames_from_kernel(&port, sock, 3);
+	CHECK(port_stats(&port).ierrors == 0, "errors of a port that has just started");
+	close(sock);
+	port_close(&port);
+}
+
+/*
+ * The kernel's limit on merged packets
+ */
+
+static void
+expect_gso_max(const char *ifname, unsigned int size)
+{
+	char *text = rig_output("ip -d link show %s", ifname);
+	const char *at = strstr(text, "gso_max_size ");
+
+	CHECK(at != NULL && strtoul(at + strlen("gso_max_size "), NULL, 10) == size, "not %u: %s",
+		size, text);
+	free(text);
+}
+
+/* What the administrator has set is left alone, or put back. */
+static void
+lro_limit(void)
+{
+	struct port_conf conf = plain;
+	struct port port;
+
+	rig_case("limit on LRO packets");
+	conf.rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_TCP_LRO;
+	port_attach(&port, "net_rtap0", "iface=limited,persist");
+	rig_run("ip link set limited gso_max_size 30000");
+	port_setup(&port, &conf);
+	expect_gso_max("limited", 30000);
+	conf.max_lro = 20000 + ETH_OVERHEAD;
+	port_setup(&port, &conf);
+	expect_gso_max("limited", 20000);
+	conf.max_lro = 10000 + ETH_OVERHEAD;
+	port_setup(&port, &conf);
+	expect_gso_max("limited", 10000);
+	/* Less than an ordinary frame: merged ones need not be smaller. */
+	conf.max_lro = 100;
+	port_setup(&port, &conf);
+	expect_gso_max("limited", 1500);
+	conf.rx_offloads = 0;
+	port_setup(&port, &conf);
+	expect_gso_max("limited", 30000);
+	conf.rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_TCP_LRO;
+	port_setup(&port, &conf);
+	expect_gso_max("limited", 1500);
+	port_close(&port);
+	expect_gso_max("limited", 30000);
+	rig_run("ip link del limited");
+}
+
 /*
  * Files and persistence
  */
@@ -481,6 +567,8 @@ main(int argc, char **argv)
 	statistics();
 	missed();
 	drops();
+	stale();
+	lro_limit();
 	close_on_exec();
 	persistence();
 	pool_check_full(pool);

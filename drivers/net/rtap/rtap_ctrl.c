@@ -156,6 +156,10 @@ rtap_allmulticast_disable(struct rte_eth_dev *dev)
 	return switch_flag(rtap_dev(dev), &rtap_dev(dev)->allmulticast, IFF_ALLMULTI, false);
 }
 
+/*
+ * ethdev sets the address again on each start. The kernel forgets all neighbours then, those set
+ * by hand included, even if it is the address that the interface has.
+ */
 int
 rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 {
@@ -177,7 +181,7 @@ rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
  * MTU
  */
 
-/* Always asked for: the administrator may have changed it. */
+/* The administrator may have changed it. To leave it as it is takes no capability. */
 int
 rtap_kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
 {

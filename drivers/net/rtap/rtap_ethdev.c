@@ -200,8 +200,11 @@ rtap_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue_id,
 		struct rte_eth_burst_mode *mode)
 {
 	const struct rtap_rxq *rxq = dev->data->rx_queues[queue_id];
-	const struct rtap_ring_caps *caps = burst_caps(dev, &rxq->ring);
+	const struct rtap_ring_caps *caps;
 
+	if (rxq == NULL)
+		return -EINVAL;
+	caps = burst_caps(dev, &rxq->ring);
 	snprintf(mode->info, sizeof(mode->info), "%s%s",
 		caps->uring && caps->uring_reads ? "io_uring" : "readv",
 		rxq->stride > 1 ? ", scattered" : "");
@@ -214,6 +217,8 @@ rtap_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue_id,
 {
 	const struct rtap_txq *txq = dev->data->tx_queues[queue_id];
 
+	if (txq == NULL)
+		return -EINVAL;
 	snprintf(mode->info, sizeof(mode->info), "%s",
 		burst_caps(dev, &txq->ring)->uring ? "io_uring" : "writev");
 	return 0;
@@ -227,8 +232,6 @@ rtap_dev_close(struct rte_eth_dev *dev)
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
-	if (dev->data->dev_started != 0)
-		rtap_carrier_set(rtap, false);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		rtap_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
@@ -336,6 +339,8 @@ rtap_remove(struct rte_vdev_device *vdev)
 
 	if (dev == NULL)
 		return 0;
+	if (dev->data->dev_started != 0)
+		rte_eth_dev_stop(dev->data->port_id);
 	rtap_dev_close(dev);
 	return rte_eth_dev_release_port(dev);
 }

@@ -134,6 +134,10 @@ fixed_mac(const char *device, struct rte_ether_addr *mac)
 	};
 }
 
+/*
+ * The random address of a new interface is set as well: as long as nobody has set it, udev may
+ * replace it at any moment (MACAddressPolicy= of systemd.link).
+ */
 static int
 tap_init_mac(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *device)
 {
@@ -175,7 +179,8 @@ tap_init_info(struct rtap_dev *rtap)
 	unsigned int flags;
 	int ret;
 
-	ret = rtap_tap_get_flags(rtap->files.fds[0], &flags, NULL);
+	/* It may have been renamed already. */
+	ret = rtap_tap_get_flags(rtap->files.fds[0], &flags, rtap->ifname);
 	if (ret == 0)
 		ret = rtap_link_get_by_name(rtap->nl, rtap->ifname, &info);
 	if (ret != 0)

@@ -24,6 +24,7 @@
 #include <rte_mbuf.h>
 
 #include "rtap.h"
+#include "rtap_link.h"
 #include "rtap_tap.h"
 
 /* How long the kernel may take to let go of a file that was just closed, in steps of 10 ms. */
@@ -56,6 +57,23 @@ files_close_last(struct rtap_files *files)
 	close(fd);
 }
 
+/*
+ * Is this file one of the interface's? Names are looked up in the namespace of the calling
+ * thread; where there is none of that name, the kernel has just made another interface.
+ */
+static bool
+is_of_interface(struct rtap_dev *rtap, int fd)
+{
+	struct rtap_link_info info;
+	ino_t ours, theirs;
+
+	if (rtap_tap_get_netns(rtap_files_ctl(&rtap->files), &ours) == 0 &&
+	    rtap_tap_get_netns(fd, &theirs) == 0 && ours != theirs)
+		return false;
+	return rtap_link_get_by_name(rtap_netlink(rtap), rtap->ifname, &info) == 0 &&
+		info.ifindex == rtap->ifindex;
+}
+
 static int
 files_open_next(struct rtap_dev *rtap)
 {
@@ -77,6 +95,10 @@ files_open_next(struct rtap_dev *rtap)
 	}
 	if (fd < 0)
 		return fd;
+	if (!is_of_interface(rtap, fd)) {
+		close(fd);
+		return -ENODEV;
+	}
 	files->fds[files->nb_fds] = fd;
 	files->attached[files->nb_fds++] = true;
 	return 0;
@@ -282,7 +304,7 @@ rtap_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue_id, uint16_t nb_desc
 	txq->nb_desc = nb_desc;
 	txq->nb_slots = RTE_MIN(nb_desc, RTAP_BURST_MAX);
 	txq->deferred = conf->tx_deferred_start != 0;
-	txq->offloads = conf->offloads | dev->data->dev_conf.txmode.offloads;
+	txq->offloads = conf->offloads;
 	dev->data->tx_queues[queue_id] = txq;
 	return 0;
 }
@@ -487,5 +509,5 @@ rtap_txq_info_get(struct rte_eth_dev *dev, uint16_t queue_id, struct rte_eth_txq
 
 	info->nb_desc = txq->nb_desc;
 	info->conf.tx_deferred_start = txq->deferred;
-	info->conf.offloads = txq->offloads;
+	info->conf.offloads = txq->offloads | dev->data->dev_conf.txmode.offloads;
 }
