@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/* What is compared and what is measured: a path or a case more is a row more. */
+
+#include "kperf.h"
+
+const struct path paths[] = {
+	{ "rtap", "net_rtap", &dpdk_ops, "net_rtap", DPDK_OFFLOAD },
+	{ "rtap-rw", "net_rtap without io_uring", &dpdk_ops, "net_rtap,io=rw", DPDK_OFFLOAD },
+	{ "net_tap", "DPDK's own TAP driver", &dpdk_ops, "net_tap", 0 },
+	{ "af_packet", "net_af_packet on one end of a veth pair", &dpdk_ops,
+		"net_af_packet,qpairs=1,blocksz=65536,framesz=2048,framecnt=4096,qdisc_bypass=1",
+		DPDK_VETH | DPDK_ONE_QUEUE, 1514 },
+	{ "af_xdp", "net_af_xdp on one end of a veth pair", &dpdk_ops, "net_af_xdp",
+		DPDK_VETH | DPDK_ONE_QUEUE, 1514 },
+	{ "veth", "the kernel alone: a veth pair between the namespaces", &veth_ops },
+	{ "loop-rw", "bare loop of read and write", &loop_ops, .flags = LOOP_RW },
+	{ "loop-uring", "bare loop of io_uring batches", &loop_ops },
+	{ "loop-file", "the same with a registered file", &loop_ops, .flags = LOOP_FILE },
+	{ "loop-buf", "and registered buffers", &loop_ops, .flags = LOOP_FILE | LOOP_BUF },
+	{ "loop-sqpoll", "and a kernel thread that submits", &loop_ops,
+		.flags = LOOP_FILE | LOOP_BUF | LOOP_SQPOLL },
+	{ "loop-ringfd", "loop-file with a registered ring", &loop_ops,
+		.flags = LOOP_FILE | LOOP_RINGFD },
+	{ "loop-skip", "loop-file without completions of what succeeds", &loop_ops,
+		.flags = LOOP_FILE | LOOP_SKIP },
+	{ "loop-link", "loop-file with linked reads", &loop_ops, .flags = LOOP_FILE | LOOP_LINK },
+	{ "loop-multi", "loop-file with multishot reads", &loop_ops,
+		.flags = LOOP_FILE | LOOP_MULTISHOT },
+	{ "loop-hdrlen", "loop-file with a hint of what is to be linear", &loop_ops,
+		.flags = LOOP_FILE | LOOP_HDRLEN },
+};
+const unsigned int nb_paths = RTE_DIM(paths);
+
+#define PEERS "rtap rtap-rw net_tap af_packet af_xdp"
+#define LOOPS " loop-rw loop-uring loop-file loop-buf loop-sqpoll"
+#define TX_TRIALS " loop-ringfd loop-skip loop-hdrlen"
+#define RX_TRIALS " loop-link loop-multi"
+#define PAIR_PATHS PEERS " veth loop-rw loop-uring loop-file"
+
+const struct bench_case cases[] = {
+	/* Frame sizes; the smallest with everything that was ever tried */
+	{ &test_tx, { 64, 32, 1 }, PEERS LOOPS TX_TRIALS, true },
+	{ &test_tx, { 512, 32, 1 }, PEERS LOOPS },
+	{ &test_tx, { 1514, 32, 1 }, PEERS LOOPS, true },
+	{ &test_tx, { 9018, 32, 1 }, PEERS LOOPS " loop-hdrlen" },
+	{ &test_tx, { KPERF_FRAME_MAX, 32, 1 }, PEERS LOOPS " loop-hdrlen" },
+	{ &test_tx, { KPERF_FRAME_MAX, 32, 1, 65400 }, "rtap net_tap" },
+	/* Bursts */
+	{ &test_tx, { 64, 1, 1 }, PEERS LOOPS },
+	{ &test_tx, { 64, 4, 1 }, PEERS LOOPS },
+	{ &test_tx, { 64, 16, 1 }, PEERS LOOPS },
+	{ &test_tx, { 64, 64, 1 }, PEERS LOOPS },
+	{ &test_tx, { 64, 256, 1 }, PEERS LOOPS },
+	/* Where frames go */
+	{ &test_tx, { 64, 32, 1, .to = TO_SOCKET }, PEERS LOOPS, true },
+	{ &test_tx, { 64, 32, 1, .to = TO_CLOSED }, PEERS LOOPS },
+	/* Queues */
+	{ &test_tx, { 64, 32, 2 }, PEERS LOOPS },
+	{ &test_tx, { 64, 32, 4 }, PEERS LOOPS },
+
+	{ &test_rx, { 64, 32, 1 }, PEERS LOOPS RX_TRIALS, true },
+	{ &test_rx, { 512, 32, 1 }, PEERS LOOPS },
+	{ &test_rx, { 1514, 32, 1 }, PEERS LOOPS, true },
+	{ &test_rx, { 9018, 32, 1 }, PEERS LOOPS },
+	{ &test_rx, { 64, 1, 1 }, PEERS LOOPS },
+	{ &test_rx, { 64, 4, 1 }, PEERS LOOPS },
+	{ &test_rx, { 64, 16, 1 }, PEERS LOOPS },
+	{ &test_rx, { 64, 64, 1 }, PEERS LOOPS },
+	{ &test_rx, { 64, 256, 1 }, PEERS LOOPS },
+	{ &test_rx, { 64, 32, 2 }, PEERS LOOPS },
+	{ &test_rx, { 64, 32, 4 }, PEERS LOOPS },
+	/* What the kernel has not segmented, into mbufs of 2 KiB and into ones that hold all of it */
+	{ &test_rx, { KPERF_FRAME_MAX, 32, 1, .gso = true }, "rtap rtap-rw" LOOPS, true },
+	{ &test_rx, { KPERF_FRAME_MAX, 32, 1, 9216, .gso = true }, "rtap rtap-rw" },
+	{ &test_rx, { KPERF_FRAME_MAX, 32, 1, 65400, .gso = true }, "rtap rtap-rw" },
+
+	{ &test_load, { 64, 32, 1 }, PEERS LOOPS, true },
+	{ &test_load, { 1514, 32, 1 }, PEERS LOOPS },
+
+	{ &test_idle, { 64, 32, 1 }, PEERS LOOPS, true },
+
+	{ &test_rtt, { 64, 32, 1 }, PAIR_PATHS, true },
+	{ &test_tcp, { 1514, 32, 1, .streams = 1 }, PAIR_PATHS },
+	{ &test_tcp, { 1514, 32, 1, .streams = 8 }, PAIR_PATHS },
+	{ &test_tcp, { 1514, 32, 1, .streams = 1, .offload = true }, PAIR_PATHS, true },
+	{ &test_tcp, { 1514, 32, 1, .streams = 8, .offload = true }, PAIR_PATHS },
+};
+const unsigned int nb_cases = RTE_DIM(cases);

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#ifndef _KPERF_H_
+#define _KPERF_H_
+
+/*
+ * kpath-perf: what the paths between an application and the Linux kernel cost, side by side.
+ *
+ * main.c		options, the order of measurements
+ * cases.c		what is measured: a row for each case
+ * paths.c		what is compared: a row for each path
+ * path_loop.c		bare programs over a TAP, without DPDK
+ * path_dpdk.c		DPDK ports
+ * test_oneway.c	into the kernel, out of the kernel, nothing at all
+ * test_pair.c		between two namespaces, through two ports
+ * net.c		namespaces, interfaces, sockets, frames
+ * trace.c		counts system calls
+ * report.c		medians, table, JSON
+ *
+ * A case is measured on all its paths in turns, several rounds, so that a noisy machine hurts all
+ * alike; what counts is the median, and its ratio to another path's in the same run. All ports of
+ * a case are open all the time, and only the one whose turn it is is polled.
+ *
+ * The load never is the bottleneck unseen: Tx is measured by the sender that does nothing else,
+ * Rx by draining a queue that was filled before, and where both sides run at once the result
+ * says which of them had no time left.
+ *
+ * Everything lives in network namespaces of the process, and goes with it.
+ */
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+#include <rte_ether.h>
+
+#define KPERF_QUEUES_MAX 8
+#define KPERF_BURST_MAX 256
+#define KPERF_ROUNDS_MAX 99
+
+/* The largest frame: what fits in one mbuf with headroom, whose size has 16 bits. */
+#define KPERF_FRAME_MAX 65000
+
+/* A frame that carries this many bytes of headers can be an IPv4 TCP segment. */
+#define KPERF_HEADERS (14 + 20 + 20)
+
+/* IEEE 802 local experimental ethertype 1: the kernel hands it to nobody. */
+#define KPERF_ETHERTYPE 0x88b5
+
+/* What frames into the kernel are for. */
+enum target {
+	TO_NOBODY,	/* no protocol of that ethertype */
+	TO_SOCKET,	/* IPv4 UDP to a socket that is read */
+	TO_CLOSED,	/* IPv4 UDP to a port without socket */
+};
+
+/* What is measured. A test fills in those that it knows; the others are NAN. */
+enum metric {
+	M_NS,		/* ns per packet, or per poll: time of the application's thread */
+	M_CPU_NS,	/* ns of CPU time per packet, of the whole machine */
+	M_MPPS,		/* million packets per second */
+	M_GBPS,		/* Gb/s of frames, or of payload for TCP */
+	M_SYSCALLS,	/* system calls per packet, or per poll */
+	M_KERNEL_NS,	/* ns per packet for the kernel's sender to fill the queue */
+	M_P50,		/* us there and back */
+	M_P99,
+	M_P999,
+	M_LOST,		/* packets per thousand that did not arrive */
+	M_CPU_GB,	/* s of CPU time per gigabyte, of the whole machine */
+	M_MAX,
+};
+
+/* A case: one row of a test's parameters. */
+struct params {
+	uint32_t len;		/* of frames, Ethernet header included */
+	uint16_t burst;
+	uint16_t queues;
+	uint16_t mbuf_room;	/* of DPDK's mbufs, 0: the usual 2 KiB */
+	uint16_t streams;	/* TCP connections */
+	enum target to;
+	bool gso;		/* frames are TCP that the kernel has not segmented */
+	bool offload;		/* checksum, TSO and LRO are left to the ports */
+};
+
+struct path;
+
+/* A path's end in the application and its end in the kernel: an interface in a namespace. */
+struct port {
+	const struct path *path;
+	const struct params *params;
+	char ifname[IF_NAMESIZE];	/* the kernel's end */
+	char app_ifname[IF_NAMESIZE];	/* veth: the end that the application opens */
+	unsigned int ifindex;
+	uint16_t number;		/* all ports of a run have different ones */
+	uint32_t addr;			/* IPv4, of the kernel's end, host byte order */
+	struct rte_ether_addr mac;	/* the same */
+	int packet_sock;		/* sends from the kernel's end */
+	int udp_socks[KPERF_QUEUES_MAX];
+	const char *why;		/* it could not be opened */
+	void *priv;
+};
+
+struct path_ops {
+	/** Make the interface and the application's end. Returns 0, or -1 with port->why set. */
+	int (*open)(struct port *port);
+	void (*close)(struct port *port);
+	/** Send n frames like port's sample to the kernel; returns how many it took. */
+	unsigned int (*tx)(struct port *port, unsigned int queue, unsigned int n);
+	/** Receive n frames at most and drop them; returns how many came. */
+	unsigned int (*rx)(struct port *port, unsigned int queue, unsigned int n);
+	/** Pass n frames at most on from one port to the other. */
+	unsigned int (*forward)(struct port *in, struct port *out, unsigned int n);
+};
+
+struct path {
+	const char *name;
+	const char *what;	/* in a line, for --list */
+	const struct path_ops *ops;
+	const char *arg;	/* path_dpdk.c: driver and device arguments */
+	unsigned int flags;	/* path_loop.c: LOOP_*; path_dpdk.c: DPDK_* */
+	uint32_t frame_max;	/* 0: KPERF_FRAME_MAX */
+};
+
+extern const struct path paths[];
+extern const unsigned int nb_paths;
+
+#define LOOP_RW		(1U << 0)	/* read and write; else io_uring */
+#define LOOP_FILE	(1U << 1)	/* registered file */
+#define LOOP_BUF	(1U << 2)	/* registered buffers */
+#define LOOP_SQPOLL	(1U << 3)
+#define LOOP_RINGFD	(1U << 4)	/* registered ring */
+#define LOOP_SKIP	(1U << 5)	/* no completion for what succeeded */
+#define LOOP_LINK	(1U << 6)	/* reads end with the first that finds nothing */
+#define LOOP_MULTISHOT	(1U << 7)	/* one read serves many packets */
+#define LOOP_HDRLEN	(1U << 8)	/* virtio_net_hdr.hdr_len says how much is to be linear */
+extern const struct path_ops loop_ops;
+
+#define DPDK_VETH	(1U << 0)	/* the driver opens one end of a veth pair */
+#define DPDK_OFFLOAD	(1U << 1)	/* knows checksum, TSO and LRO */
+#define DPDK_ONE_QUEUE	(1U << 2)
+
+/* Frames that the Rx ring of such a driver takes when nobody reads */
+#define DPDK_VETH_FILL 1000
+extern const struct path_ops dpdk_ops;
+
+/* The kernel alone: a veth pair between the namespaces. Its ports have no end here. */
+extern const struct path_ops veth_ops;
+
+struct result {
+	double value[M_MAX];
+	bool app_idle;		/* both sides ran: the application waited for the kernel's */
+};
+
+struct test {
+	const char *name;
+	const char *what;
+	enum metric primary;
+	bool pair;		/* two ports, else one */
+	/** One round on an open path: ports[1] only for pairs. Duration in ns, of pure work. */
+	void (*measure)(struct port *ports, uint64_t duration, struct result *result);
+};
+
+extern const struct test test_tx, test_rx, test_load, test_idle, test_rtt, test_tcp;
+
+/* A case in the table: test, parameters, and the paths it is for ("" or NULL: all that can). */
+struct bench_case {
+	const struct test *test;
+	struct params params;
+	const char *paths;	/* names, separated by spaces */
+	bool brief;		/* part of the short form */
+};
+
+extern const struct bench_case cases[];
+extern const unsigned int nb_cases;
+
+/* main.c */
+
+/** End with a message. */
+void die(const char *format, ...) __rte_format_printf(1, 2) __rte_noreturn;
+/** Run on the worker lcores 0 to n - 1 at once; arguments are size bytes apart. */
+void run_workers(int (*run)(void *), void *args, size_t size, unsigned int n);
+/** The CPU that workers get last. */
+int helper_cpu(void);
+/** Let this thread run where no worker of n does, if there is such a CPU. */
+void leave_workers_alone(unsigned int n);
+
+/* net.c */
+
+extern int net_home, net_far;		/* namespaces */
+
+void net_init(void);
+/** Enter a namespace, with the calling thread. */
+void net_enter(int ns);
+void net_sysctl(const char *name, const char *value);
+unsigned int net_index(const char *ifname);
+/** Set an interface up, with these properties; 0 for those that stay. */
+void net_set_up(const char *ifname, uint32_t mtu, uint32_t txqlen);
+void net_add_addr(const char *ifname, uint32_t addr);
+void net_move(const char *ifname, int ns);
+void net_make_veth(const char *name, const char *peer);
+void net_delete(const char *ifname);
+/** What the kernel may leave undone on the interface. */
+void net_set_offload(const char *ifname, bool on);
+void net_get_mac(const char *ifname, struct rte_ether_addr *mac);
+/** A counter of the interface, like "rx_packets". */
+uint64_t net_counter(const char *ifname, const char *name);
+/** A packet socket that sends at once, past the qdisc. */
+int net_packet_socket(unsigned int ifindex, bool vnet_hdr);
+/** A UDP socket on that address; port 0: any. With a large buffer. */
+int net_udp_socket(uint32_t addr, uint16_t udp_port);
+
+/** Length of the frame that frame_write() makes of these parameters. */
+void frame_write(uint8_t *data, const struct port *port, unsigned int flow);
+/** Have the kernel send n frames out of the interface; returns how many it took. */
+unsigned int kernel_send(const struct port *port, unsigned int n);
+/** Read what waits in a socket; returns how many datagrams. */
+unsigned int socket_drain(int sock);
+
+/** ns of CPU time that the machine has spent, of the calling thread, and of the clock. */
+uint64_t cpu_machine(void);
+uint64_t cpu_thread(void);
+uint64_t now_ns(void);
+
+/* trace.c */
+
+/** Start the process that counts; before there are threads. */
+void trace_init(void);
+/** System calls that the calling thread makes in run(arg); negative: not known here. */
+int64_t trace_syscalls(void (*run)(void *), void *arg);
+
+/* report.c */
+
+struct series {
+	const struct path *path;
+	const char *why;	/* not measured */
+	unsigned int n;
+	struct result rounds[KPERF_ROUNDS_MAX];
+};
+
+struct report;
+
+struct report *report_open(const char *json, unsigned int rounds, unsigned int ms);
+void report_case(struct report *report, const struct bench_case *c, const struct series *series,
+		unsigned int n);
+void report_close(struct report *report);
+/** The parameters of a case in words. */
+void params_print(char *text, size_t size, const struct bench_case *c);
+
+#endif /* _KPERF_H_ */

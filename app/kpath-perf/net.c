@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/* Namespaces, interfaces and sockets of the kernel's end, frames, and clocks. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <linux/veth.h>
+#include <linux/virtio_net.h>
+
+#include <rte_byteorder.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include "kperf.h"
+
+#define SOCKET_BUFFER (128 << 20)
+#define SEND_BATCH 64
+
+/* Flows that frames belong to in turns, so that all queues get some. */
+#define NB_FLOWS 64
+
+int net_home, net_far;
+
+/*
+ * Namespaces
+ */
+
+static int
+own_namespace(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		die("/proc/thread-self/ns/net: %s", strerror(errno));
+	return fd;
+}
+
+static int
+make_namespace(void)
+{
+	if (unshare(CLONE_NEWNET) != 0)
+		die("cannot make a network namespace: %s; run this as root", strerror(errno));
+	net_set_up("lo", 0, 0);
+	/* Nothing that the kernel says of its own accord. */
+	net_sysctl("ipv6/conf/all/disable_ipv6", "1");
+	net_sysctl("ipv6/conf/default/disable_ipv6", "1");
+	/* Softirqs take what one burst brings. */
+	net_sysctl("core/netdev_max_backlog", "100000");
+	return own_namespace();
+}
+
+void
+net_init(void)
+{
+	net_far = make_namespace();
+	net_home = make_namespace();
+}
+
+void
+net_enter(int ns)
+{
+	if (setns(ns, CLONE_NEWNET) != 0)
+		die("setns: %s", strerror(errno));
+}
+
+void
+net_sysctl(const char *name, const char *value)
+{
+	char path[PATH_MAX];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	file = fopen(path, "we");
+	if (file == NULL)
+		return; /* not there in this kernel, or not in a namespace */
+	fputs(value, file);
+	fclose(file);
+}
+
+/*
+ * Netlink: a socket for each request, in the namespace that the thread is in
+ */
+
+union message {
+	struct nlmsghdr header;
+	char bytes[2048];
+};
+
+static struct nlmsghdr *
+link_begin(union message *msg, uint16_t flags, const struct ifinfomsg *ifi)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(msg->bytes);
+
+	nlh->nlmsg_type = RTM_NEWLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+	memcpy(mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi)), ifi, sizeof(*ifi));
+	return nlh;
+}
+
+static void
+request(struct nlmsghdr *nlh, const char *what, const char *ifname)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	char answer[8192];
+	ssize_t len = -1;
+
+	if (nl != NULL && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
+	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) > 0)
+		len = mnl_socket_recvfrom(nl, answer, sizeof(answer));
+	if (len < 0 || mnl_cb_run(answer, len, 0, mnl_socket_get_portid(nl), NULL, NULL) < 0)
+		die("%s: cannot %s: %s", ifname, what, strerror(errno));
+	mnl_socket_close(nl);
+}
+
+unsigned int
+net_index(const char *ifname)
+{
+	unsigned int index = if_nametoindex(ifname);
+
+	if (index == 0)
+		die("%s: no such interface", ifname);
+	return index;
+}
+
+void
+net_set_up(const char *ifname, uint32_t mtu, uint32_t txqlen)
+{
+	struct ifinfomsg ifi = {
+		.ifi_index = net_index(ifname),
+		.ifi_flags = IFF_UP,
+		.ifi_change = IFF_UP,
+	};
+	union message msg;
+	struct nlmsghdr *nlh = link_begin(&msg, 0, &ifi);
+
+	if (mtu != 0)
+		mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+	if (txqlen != 0)
+		mnl_attr_put_u32(nlh, IFLA_TXQLEN, txqlen);
+	request(nlh, "set it up", ifname);
+}
+
+void
+net_move(const char *ifname, int ns)
+{
+	struct ifinfomsg ifi = { .ifi_index = net_index(ifname) };
+	union message msg;
+	struct nlmsghdr *nlh = link_begin(&msg, 0, &ifi);
+
+	mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, ns);
+	request(nlh, "move it", ifname);
+}
+
+void
+net_delete(const char *ifname)
+{
+	struct ifinfomsg ifi = { .ifi_index = net_index(ifname) };
+	union message msg;
+	struct nlmsghdr *nlh = link_begin(&msg, 0, &ifi);
+
+	nlh->nlmsg_type = RTM_DELLINK;
+	request(nlh, "delete it", ifname);
+}
+
+void
+net_make_veth(const char *name, const char *peer)
+{
+	const struct ifinfomsg ifi = {0};
+	struct nlattr *linkinfo, *data, *info;
+	union message msg;
+	struct nlmsghdr *nlh = link_begin(&msg, NLM_F_CREATE | NLM_F_EXCL, &ifi);
+
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	linkinfo = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
+	mnl_attr_put_str(nlh, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
+	info = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
+	memcpy(mnl_nlmsg_put_extra_header(nlh, sizeof(ifi)), &ifi, sizeof(ifi));
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, peer);
+	mnl_attr_nest_end(nlh, info);
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, linkinfo);
+	request(nlh, "make it", name);
+}
+
+void
+net_add_addr(const char *ifname, uint32_t addr)
+{
+	struct ifaddrmsg ifa = {
+		.ifa_family = AF_INET,
+		.ifa_prefixlen = 24,
+		.ifa_index = net_index(ifname),
+	};
+	union message msg;
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(msg.bytes);
+
+	nlh->nlmsg_type = RTM_NEWADDR;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+	memcpy(mnl_nlmsg_put_extra_header(nlh, sizeof(ifa)), &ifa, sizeof(ifa));
+	mnl_attr_put_u32(nlh, IFA_LOCAL, rte_cpu_to_be_32(addr));
+	mnl_attr_put_u32(nlh, IFA_ADDRESS, rte_cpu_to_be_32(addr));
+	request(nlh, "give it an address", ifname);
+}
+
+/*
+ * Interfaces, by ioctl and sysfs
+ */
+
+static void
+ifreq_ioctl(const char *ifname, unsigned long request_, struct ifreq *ifr, bool must)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", ifname);
+	if (ioctl(sock, request_, ifr) != 0 && must)
+		die("%s: ioctl %#lx: %s", ifname, request_, strerror(errno));
+	close(sock);
+}
+
+void
+net_set_offload(const char *ifname, bool on)
+{
+	static const uint32_t commands[] = {
+		ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO,
+	};
+	size_t i;
+
+	for (i = 0; i < RTE_DIM(commands); i++) {
+		struct ethtool_value value = { .cmd = commands[i], .data = on };
+		struct ifreq ifr = { .ifr_data = (void *)&value };
+
+		ifreq_ioctl(ifname, SIOCETHTOOL, &ifr, false);
+	}
+}
+
+void
+net_get_mac(const char *ifname, struct rte_ether_addr *mac)
+{
+	struct ifreq ifr = {0};
+
+	ifreq_ioctl(ifname, SIOCGIFHWADDR, &ifr, true);
+	memcpy(mac, ifr.ifr_hwaddr.sa_data, sizeof(*mac));
+}
+
+/* /proc/net/dev is that of the thread's namespace, and sysfs need not be. */
+uint64_t
+net_counter(const char *ifname, const char *name)
+{
+	static const char * const names[] = {
+		"rx_bytes", "rx_packets", "rx_errors", "rx_dropped", NULL, NULL, NULL, NULL,
+		"tx_bytes", "tx_packets", "tx_errors", "tx_dropped",
+	};
+	FILE *file = fopen("/proc/thread-self/net/dev", "re");
+	uint64_t value = 0;
+	char line[512];
+	size_t i;
+
+	if (file == NULL)
+		die("/proc/thread-self/net/dev: %s", strerror(errno));
+	while (fgets(line, sizeof(line), file) != NULL) {
+		char *at = line + strspn(line, " "), *colon = strchr(at, ':');
+
+		if (colon == NULL)
+			continue;
+		*colon = '\0';
+		if (strcmp(at, ifname) != 0)
+			continue;
+		at = colon + 1;
+		for (i = 0; i < RTE_DIM(names); i++) {
+			uint64_t number = strtoull(at, &at, 10);
+
+			if (names[i] != NULL && strcmp(names[i], name) == 0)
+				value = number;
+		}
+	}
+	fclose(file);
+	return value;
+}
+
+/*
+ * Sockets
+ */
+
+int
+net_packet_socket(unsigned int ifindex, bool vnet_hdr)
+{
+	const struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_ifindex = ifindex };
+	int sock, one = 1, size = SOCKET_BUFFER;
+
+	/* Protocol 0: it receives nothing. */
+	sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (sock < 0 || bind(sock, (const struct sockaddr *)&addr, sizeof(addr)) != 0 ||
+	    setsockopt(sock, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) != 0 ||
+	    setsockopt(sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0 ||
+	    (vnet_hdr && setsockopt(sock, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) != 0))
+		die("packet socket: %s", strerror(errno));
+	return sock;
+}
+
+int
+net_udp_socket(uint32_t addr, uint16_t udp_port)
+{
+	const struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = rte_cpu_to_be_32(addr),
+		.sin_port = rte_cpu_to_be_16(udp_port),
+	};
+	int sock, size = SOCKET_BUFFER;
+
+	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0 ||
+	    bind(sock, (const struct sockaddr *)&sin, sizeof(sin)) != 0)
+		die("UDP socket: %s", strerror(errno));
+	return sock;
+}
+
+unsigned int
+socket_drain(int sock)
+{
+	struct mmsghdr msgs[SEND_BATCH];
+	unsigned int total = 0;
+	static __thread char byte;
+	struct iovec iov = { &byte, sizeof(byte) };
+	int i, n;
+
+	memset(msgs, 0, sizeof(msgs));
+	for (i = 0; i < SEND_BATCH; i++)
+		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
+	while ((n = recvmmsg(sock, msgs, SEND_BATCH, MSG_DONTWAIT, NULL)) > 0)
+		total += n;
+	return total;
+}
+
+/*
+ * Frames
+ */
+
+struct frame_headers {
+	struct rte_ether_hdr eth;
+	struct rte_ipv4_hdr ip;
+	union {
+		struct rte_udp_hdr udp;
+		struct rte_tcp_hdr tcp;
+	};
+} __rte_packed;
+
+/*
+ * From the application to the interface, or from there to the application: only a port number
+ * differs. UDP without a checksum, which IPv4 allows, so that nobody computes one.
+ */
+void
+frame_write(uint8_t *data, const struct port *port, unsigned int flow)
+{
+	const struct params *params = port->params;
+	struct frame_headers h = {0};
+	uint16_t l4_len = params->len - sizeof(h.eth) - sizeof(h.ip);
+
+	memset(data, 0x5a, params->len);
+	h.eth.dst_addr = port->mac;
+	h.eth.src_addr = (struct rte_ether_addr){ { 2, 0, 0, 0, 0, 1 } };
+	if (params->to == TO_NOBODY && !params->gso && flow == 0) {
+		h.eth.ether_type = rte_cpu_to_be_16(KPERF_ETHERTYPE);
+		memcpy(data, &h.eth, sizeof(h.eth));
+		return;
+	}
+	h.eth.ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+	h.ip = (struct rte_ipv4_hdr){
+		.version_ihl = RTE_IPV4_VHL_DEF,
+		.total_length = rte_cpu_to_be_16(params->len - sizeof(h.eth)),
+		.time_to_live = 64,
+		.next_proto_id = params->gso ? IPPROTO_TCP : IPPROTO_UDP,
+		.src_addr = rte_cpu_to_be_32(port->addr + 1),
+		.dst_addr = rte_cpu_to_be_32(port->addr),
+	};
+	h.ip.hdr_checksum = rte_ipv4_cksum(&h.ip);
+	if (params->gso) {
+		h.tcp.src_port = rte_cpu_to_be_16(1024 + flow);
+		h.tcp.dst_port = rte_cpu_to_be_16(9);
+		h.tcp.data_off = sizeof(h.tcp) / 4 << 4;
+		h.tcp.tcp_flags = RTE_TCP_ACK_FLAG;
+		h.tcp.cksum = rte_ipv4_phdr_cksum(&h.ip, 0);
+	} else {
+		h.udp.src_port = rte_cpu_to_be_16(1024 + flow);
+		h.udp.dst_port = rte_cpu_to_be_16(9);
+		h.udp.dgram_len = rte_cpu_to_be_16(l4_len);
+	}
+	memcpy(data, &h, params->gso ? sizeof(h) : sizeof(h) - sizeof(h.tcp) + sizeof(h.udp));
+}
+
+unsigned int
+kernel_send(const struct port *port, unsigned int n)
+{
+	static uint8_t frames[NB_FLOWS][KPERF_FRAME_MAX];
+	static const struct port *written;
+	static const struct params *written_params;
+	const struct params *params = port->params;
+	struct virtio_net_hdr hdr = {0};
+	struct mmsghdr msgs[SEND_BATCH];
+	struct iovec iovs[SEND_BATCH][2];
+	unsigned int done = 0, flow = 0, i;
+	int ret;
+
+	/* Other than into the kernel, frames always are IPv4, for their flows. */
+	if (written != port || written_params != params)
+		for (i = 0; i < NB_FLOWS; i++)
+			frame_write(frames[i], port, 1 + i);
+	written = port;
+	written_params = params;
+	if (params->gso)
+		hdr = (struct virtio_net_hdr){
+			.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+			.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+			.gso_size = 1448,
+			.hdr_len = KPERF_HEADERS,
+			.csum_start = KPERF_HEADERS - sizeof(struct rte_tcp_hdr),
+			.csum_offset = offsetof(struct rte_tcp_hdr, cksum),
+		};
+	memset(msgs, 0, sizeof(msgs));
+	while (done < n) {
+		unsigned int batch = RTE_MIN((unsigned int)SEND_BATCH, n - done);
+
+		for (i = 0; i < batch; i++) {
+			iovs[i][0] = (struct iovec){ &hdr, sizeof(hdr) };
+			iovs[i][1] = (struct iovec){ frames[flow++ % NB_FLOWS], params->len };
+			msgs[i].msg_hdr.msg_iov = params->gso ? iovs[i] : &iovs[i][1];
+			msgs[i].msg_hdr.msg_iovlen = params->gso ? 2 : 1;
+		}
+		ret = sendmmsg(port->packet_sock, msgs, batch, 0);
+		if (ret < 0 && errno != ENOBUFS && errno != EINTR)
+			die("%s: sending %u bytes: %s", port->ifname, params->len, strerror(errno));
+		if (ret <= 0)
+			break;
+		done += ret;
+	}
+	return done;
+}
+
+/*
+ * Clocks
+ */
+
+uint64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+uint64_t
+cpu_thread(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+/* All but idle and iowait, in steps of a tick: of use for a tenth of a second and more. */
+uint64_t
+cpu_machine(void)
+{
+	uint64_t user, nice, system, idle, iowait, irq, softirq;
+	FILE *file = fopen("/proc/stat", "re");
+
+	if (file == NULL || fscanf(file, "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+			" %" SCNu64 " %" SCNu64 " %" SCNu64, &user, &nice, &system, &idle, &iowait,
+			&irq, &softirq) != 7)
+		die("cannot read /proc/stat");
+	fclose(file);
+	return (user + nice + system + irq + softirq) * (UINT64_C(1000000000) / sysconf(_SC_CLK_TCK));
+}

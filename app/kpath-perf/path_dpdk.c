@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/*
+ * DPDK ports: each a device that is plugged in when its turn comes, with a pool of its own whose
+ * mbufs hold the frame to be sent from the beginning. And the kernel alone, which has no port.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_bus_vdev.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include "kperf.h"
+
+#define NB_MBUF 8191
+#define MBUF_CACHE 256
+#define NB_DESC 1024
+
+/* A chain of the smallest segments that hold a frame */
+#define SEGS_MAX 64
+
+struct dpdk {
+	uint16_t id;
+	uint16_t segs;		/* that a frame takes */
+	uint16_t room;		/* in each */
+	struct rte_mempool *pool;
+	char device[RTE_ETH_NAME_MAX_LEN];
+};
+
+/*
+ * Pools
+ */
+
+struct sample {
+	const struct port *port;
+	uint8_t frame[KPERF_FRAME_MAX];
+	uint16_t room;
+};
+
+/* Every mbuf holds every part of the frame that it may be used for: the first. */
+static void
+fill_mbuf(struct rte_mempool *pool __rte_unused, void *arg, void *obj, unsigned int i __rte_unused)
+{
+	const struct sample *sample = arg;
+	struct rte_mbuf *m = obj;
+
+	memcpy((char *)m->buf_addr + RTE_PKTMBUF_HEADROOM, sample->frame,
+		RTE_MIN((uint32_t)sample->room, sample->port->params->len));
+}
+
+static struct rte_mempool *
+make_pool(const struct port *port, const struct dpdk *dpdk)
+{
+	static struct sample sample;
+	unsigned int n = NB_MBUF, bytes = dpdk->room + RTE_PKTMBUF_HEADROOM;
+	struct rte_mempool *pool;
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	/* As much memory for large ones as for others. */
+	if (bytes > RTE_MBUF_DEFAULT_BUF_SIZE)
+		n = RTE_MAX(NB_MBUF * RTE_MBUF_DEFAULT_BUF_SIZE / bytes, 1023U);
+	snprintf(name, sizeof(name), "kperf%u", port->number);
+	pool = rte_pktmbuf_pool_create(name, n, RTE_MIN(n / 4, (unsigned int)MBUF_CACHE), 0, bytes,
+		SOCKET_ID_ANY);
+	if (pool == NULL)
+		die("cannot make a pool of %u mbufs of %u bytes: %s", n, bytes,
+			rte_strerror(rte_errno));
+	sample.port = port;
+	sample.room = dpdk->room;
+	frame_write(sample.frame, port, 0);
+	rte_mempool_obj_iter(pool, fill_mbuf, &sample);
+	return pool;
+}
+
+/*
+ * Opening
+ */
+
+static int
+configure(const struct port *port, const struct dpdk *dpdk)
+{
+	const struct params *params = port->params;
+	bool offload = (port->path->flags & DPDK_OFFLOAD) != 0 && (params->offload || params->gso);
+	struct rte_eth_conf conf = { .rxmode.mtu = RTE_MAX(1500U, params->len - 14) };
+	struct rte_eth_dev_info info;
+	uint16_t i;
+	int ret;
+
+	ret = rte_eth_dev_info_get(dpdk->id, &info);
+	if (ret != 0)
+		return ret;
+	if (conf.rxmode.mtu > info.max_mtu || params->gso)
+		conf.rxmode.mtu = 1500;
+	conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
+	conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (offload) {
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_CHECKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO;
+		conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
+			RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	}
+	conf.rxmode.offloads &= info.rx_offload_capa;
+	conf.txmode.offloads &= info.tx_offload_capa;
+	ret = rte_eth_dev_configure(dpdk->id, params->queues, params->queues, &conf);
+	for (i = 0; i < params->queues && ret == 0; i++)
+		ret = rte_eth_rx_queue_setup(dpdk->id, i, NB_DESC, SOCKET_ID_ANY, NULL, dpdk->pool);
+	for (i = 0; i < params->queues && ret == 0; i++)
+		ret = rte_eth_tx_queue_setup(dpdk->id, i, NB_DESC, SOCKET_ID_ANY, NULL);
+	if (ret == 0)
+		ret = rte_eth_dev_start(dpdk->id);
+	return ret;
+}
+
+static int
+attach(struct port *port, struct dpdk *dpdk)
+{
+	const char *arg = port->path->arg, *driver_end = strchr(arg, ',');
+	bool veth = (port->path->flags & DPDK_VETH) != 0;
+	char args[256];
+	int len = driver_end != NULL ? (int)(driver_end - arg) : (int)strlen(arg);
+
+	snprintf(dpdk->device, sizeof(dpdk->device), "%.*s%u", len, arg, port->number);
+	snprintf(args, sizeof(args), "iface=%s%s", veth ? port->app_ifname : port->ifname, arg + len);
+	if (strstr(arg, "queue_count") != NULL)
+		snprintf(args + strlen(args), sizeof(args) - strlen(args), "=%u",
+			port->params->queues);
+	if (rte_eal_hotplug_add("vdev", dpdk->device, args) != 0 ||
+	    rte_eth_dev_get_port_by_name(dpdk->device, &dpdk->id) != 0) {
+		port->why = "DPDK's driver does not take the interface, or is not installed";
+		return -1;
+	}
+	return 0;
+}
+
+static void
+dpdk_close(struct port *port)
+{
+	struct dpdk *dpdk = port->priv;
+
+	rte_eth_dev_stop(dpdk->id);
+	rte_eth_dev_close(dpdk->id);
+	rte_eal_hotplug_remove("vdev", dpdk->device);
+	rte_mempool_free(dpdk->pool);
+	if ((port->path->flags & DPDK_VETH) != 0)
+		net_delete(port->app_ifname);
+	free(dpdk);
+}
+
+static int
+dpdk_open(struct port *port)
+{
+	const struct params *params = port->params;
+	struct dpdk *dpdk;
+
+	if ((port->path->flags & DPDK_ONE_QUEUE) != 0 && params->queues > 1) {
+		port->why = "has one queue here";
+		return -1;
+	}
+	if (params->gso && (port->path->flags & DPDK_OFFLOAD) == 0) {
+		port->why = "knows no LRO";
+		return -1;
+	}
+	if ((port->path->flags & DPDK_VETH) != 0) {
+		net_make_veth(port->ifname, port->app_ifname);
+		/* Nobody finishes what the kernel would leave undone. */
+		net_set_offload(port->ifname, false);
+		net_set_offload(port->app_ifname, false);
+		net_set_up(port->app_ifname, RTE_MAX(1500U, params->len - 14), 0);
+		net_set_up(port->ifname, RTE_MAX(1500U, params->len - 14), 0);
+		net_get_mac(port->ifname, &port->mac);
+	}
+	dpdk = calloc(1, sizeof(*dpdk));
+	if (dpdk == NULL)
+		die("out of memory");
+	port->priv = dpdk;
+	dpdk->room = params->mbuf_room != 0 ? params->mbuf_room : RTE_MBUF_DEFAULT_DATAROOM;
+	dpdk->segs = RTE_MAX(1U, (params->len + dpdk->room - 1) / dpdk->room);
+	if (attach(port, dpdk) != 0) {
+		if ((port->path->flags & DPDK_VETH) != 0)
+			net_delete(port->app_ifname);
+		free(dpdk);
+		return -1;
+	}
+	if ((port->path->flags & DPDK_VETH) == 0)
+		net_get_mac(port->ifname, &port->mac);
+	dpdk->pool = make_pool(port, dpdk);
+	if (configure(port, dpdk) != 0) {
+		port->why = "DPDK's driver refuses this configuration";
+		dpdk_close(port);
+		return -1;
+	}
+	return 0;
+}
+
+/*
+ * Bursts
+ */
+
+static unsigned int
+alloc_chains(const struct dpdk *dpdk, struct rte_mbuf **pkts, unsigned int n, uint32_t len)
+{
+	struct rte_mbuf *segs[SEGS_MAX];
+	unsigned int i, s;
+
+	for (i = 0; i < n; i++) {
+		uint32_t left = len;
+
+		if (rte_pktmbuf_alloc_bulk(dpdk->pool, segs, dpdk->segs) != 0)
+			break;
+		for (s = 0; s < dpdk->segs; s++) {
+			segs[s]->data_len = RTE_MIN(left, (uint32_t)dpdk->room);
+			left -= segs[s]->data_len;
+			segs[s]->next = s + 1U < dpdk->segs ? segs[s + 1] : NULL;
+		}
+		segs[0]->nb_segs = dpdk->segs;
+		segs[0]->pkt_len = len;
+		pkts[i] = segs[0];
+	}
+	return i;
+}
+
+static unsigned int
+alloc_frames(const struct dpdk *dpdk, struct rte_mbuf **pkts, unsigned int n, uint32_t len)
+{
+	unsigned int i;
+
+	if (dpdk->segs > 1)
+		return alloc_chains(dpdk, pkts, n, len);
+	if (rte_pktmbuf_alloc_bulk(dpdk->pool, pkts, n) != 0)
+		return 0;
+	for (i = 0; i < n; i++)
+		pkts[i]->data_len = pkts[i]->pkt_len = len;
+	return n;
+}
+
+static unsigned int
+dpdk_tx(struct port *port, unsigned int queue, unsigned int n)
+{
+	const struct dpdk *dpdk = port->priv;
+	struct rte_mbuf *pkts[KPERF_BURST_MAX];
+	unsigned int sent;
+
+	n = alloc_frames(dpdk, pkts, n, port->params->len);
+	sent = rte_eth_tx_burst(dpdk->id, queue, pkts, n);
+	if (sent < n)
+		rte_pktmbuf_free_bulk(&pkts[sent], n - sent);
+	return sent;
+}
+
+static unsigned int
+dpdk_rx(struct port *port, unsigned int queue, unsigned int n)
+{
+	const struct dpdk *dpdk = port->priv;
+	struct rte_mbuf *pkts[KPERF_BURST_MAX];
+
+	n = rte_eth_rx_burst(dpdk->id, queue, pkts, n);
+	rte_pktmbuf_free_bulk(pkts, n);
+	return n;
+}
+
+/*
+ * What one port says about a packet, as a request to the other: the checksum that is missing, the
+ * size of the segments. The headers were parsed by the driver, the payload is not looked at.
+ */
+static void
+ask_for_offload(struct rte_mbuf *m)
+{
+	uint64_t flags = RTE_ETH_IS_IPV4_HDR(m->packet_type) ? RTE_MBUF_F_TX_IPV4 :
+		RTE_MBUF_F_TX_IPV6;
+
+	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE) {
+		m->ol_flags = 0;
+		return;
+	}
+	if ((m->ol_flags & RTE_MBUF_F_RX_LRO) != 0)
+		flags |= RTE_MBUF_F_TX_TCP_SEG;
+	else if ((m->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP)
+		flags |= RTE_MBUF_F_TX_TCP_CKSUM;
+	else
+		flags |= RTE_MBUF_F_TX_UDP_CKSUM;
+	m->ol_flags = flags;
+}
+
+static unsigned int
+dpdk_forward(struct port *in, struct port *out, unsigned int n)
+{
+	const struct dpdk *from = in->priv, *to = out->priv;
+	bool offload = in->params->offload && (in->path->flags & DPDK_OFFLOAD) != 0;
+	struct rte_mbuf *pkts[KPERF_BURST_MAX];
+	unsigned int sent, i;
+
+	n = rte_eth_rx_burst(from->id, 0, pkts, n);
+	if (n == 0)
+		return 0;
+	for (i = 0; offload && i < n; i++)
+		ask_for_offload(pkts[i]);
+	sent = rte_eth_tx_burst(to->id, 0, pkts, n);
+	if (sent < n)
+		rte_pktmbuf_free_bulk(&pkts[sent], n - sent);
+	return n;
+}
+
+const struct path_ops dpdk_ops = {
+	.open = dpdk_open,
+	.close = dpdk_close,
+	.tx = dpdk_tx,
+	.rx = dpdk_rx,
+	.forward = dpdk_forward,
+};
+
+/*
+ * The kernel alone: the first port of a pair makes both interfaces, the second is the other one.
+ */
+
+static int
+veth_open(struct port *port)
+{
+	char peer[IF_NAMESIZE];
+
+	if (port->number % 2 == 0) {
+		snprintf(peer, sizeof(peer), "kp%u", port->number + 1);
+		net_make_veth(port->ifname, peer);
+		net_set_offload(port->ifname, port->params->offload);
+		net_set_offload(peer, port->params->offload);
+	}
+	net_set_up(port->ifname, 0, 0);
+	net_get_mac(port->ifname, &port->mac);
+	return 0;
+}
+
+static void
+veth_close(struct port *port)
+{
+	if (port->number % 2 == 0)
+		net_delete(port->ifname);
+}
+
+const struct path_ops veth_ops = {
+	.open = veth_open,
+	.close = veth_close,
+};

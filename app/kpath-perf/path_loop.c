@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/*
+ * Bare programs over a TAP: what is left when there is no DPDK, and each thing that might make it
+ * faster by itself. They decide how the driver is built, and are what it is measured against.
+ *
+ * A program owns BURST_MAX buffers for each queue, and touches nothing in them.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <liburing.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+
+#include "kperf.h"
+
+/* Newer than the oldest headers that this is built with. */
+#ifndef IORING_SETUP_SINGLE_ISSUER
+#define IORING_SETUP_SINGLE_ISSUER (1U << 12)
+#endif
+#ifndef IORING_SETUP_DEFER_TASKRUN
+#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
+#endif
+#define OP_READ_MULTISHOT 49		/* Linux 6.7 */
+
+#define HDR_LEN sizeof(struct virtio_net_hdr_v1)
+/* The largest packet and its header, in an odd number of cache lines. */
+#define BUF_LEN (1027U * 64)
+#define BUFS_SIZE RTE_ALIGN_CEIL((size_t)KPERF_BURST_MAX * BUF_LEN, 2U << 20)
+#define BUF_GROUP 0
+#define SQPOLL_IDLE_MS 100
+
+struct loop_queue {
+	int fd;
+	bool setup;		/* the ring is made */
+	bool filled;		/* the buffers hold the frame to be sent */
+	uint8_t *bufs;		/* KPERF_BURST_MAX of BUF_LEN bytes */
+	int32_t res[KPERF_BURST_MAX];
+	struct io_uring uring;
+	struct io_uring_buf_ring *buf_ring;
+	bool armed;
+};
+
+struct loop {
+	unsigned int flags;
+	struct loop_queue queues[KPERF_QUEUES_MAX];
+};
+
+static uint8_t *
+queue_buf(struct loop_queue *q, unsigned int i)
+{
+	return q->bufs + i * BUF_LEN;
+}
+
+/*
+ * Making
+ */
+
+/* In huge pages where there are some, as DPDK's memory. */
+static uint8_t *
+bufs_alloc(void)
+{
+	const int prot = PROT_READ | PROT_WRITE, flags = MAP_ANONYMOUS | MAP_PRIVATE;
+	void *bufs = mmap(NULL, BUFS_SIZE, prot, flags | MAP_HUGETLB, -1, 0);
+
+	if (bufs == MAP_FAILED)
+		bufs = mmap(NULL, BUFS_SIZE, prot, flags, -1, 0);
+	if (bufs == MAP_FAILED)
+		die("out of memory");
+	return memset(bufs, 0, BUFS_SIZE);
+}
+
+static int
+open_tap(const struct port *port)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE };
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	int size = HDR_LEN, sndbuf = INT_MAX;
+
+	memcpy(ifr.ifr_name, port->ifname, sizeof(ifr.ifr_name));
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) != 0 || ioctl(fd, TUNSETVNETHDRSZ, &size) != 0 ||
+	    ioctl(fd, TUNSETSNDBUF, &sndbuf) != 0 ||
+	    ioctl(fd, TUNSETOFFLOAD, port->params->offload || port->params->gso ?
+			TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN : 0) != 0)
+		die("%s: cannot open TAP: %s", port->ifname, strerror(errno));
+	return fd;
+}
+
+static int
+fill_buf_ring(struct loop_queue *q)
+{
+	int ret;
+	unsigned int i;
+
+	q->buf_ring = mmap(NULL, KPERF_BURST_MAX * sizeof(struct io_uring_buf),
+		PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+	ret = io_uring_register_buf_ring(&q->uring, &(struct io_uring_buf_reg){
+		.ring_addr = (uintptr_t)q->buf_ring,
+		.ring_entries = KPERF_BURST_MAX,
+		.bgid = BUF_GROUP,
+	}, 0);
+	if (ret != 0)
+		return ret;
+	io_uring_buf_ring_init(q->buf_ring);
+	for (i = 0; i < KPERF_BURST_MAX; i++)
+		io_uring_buf_ring_add(q->buf_ring, queue_buf(q, i), BUF_LEN, i,
+			KPERF_BURST_MAX - 1, i);
+	io_uring_buf_ring_advance(q->buf_ring, KPERF_BURST_MAX);
+	return 0;
+}
+
+/* By the thread that will use it: a ring with an owner is the fastest. */
+static int
+queue_setup(const struct loop *loop, struct loop_queue *q)
+{
+	struct io_uring_params params = { .flags = IORING_SETUP_SUBMIT_ALL };
+	const struct iovec iov = { q->bufs, BUFS_SIZE };
+	int ret;
+
+	if ((loop->flags & LOOP_SQPOLL) != 0) {
+		/* Else it would be where its user is, and wait for it. */
+		params.flags |= IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF;
+		params.sq_thread_idle = SQPOLL_IDLE_MS;
+		params.sq_thread_cpu = helper_cpu();
+	} else {
+		params.flags |= IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			IORING_SETUP_TASKRUN_FLAG;
+	}
+	ret = io_uring_queue_init_params(2 * KPERF_BURST_MAX, &q->uring, &params);
+	if (ret == 0 && (loop->flags & LOOP_FILE) != 0)
+		ret = io_uring_register_files(&q->uring, &q->fd, 1);
+	if (ret == 0 && (loop->flags & LOOP_BUF) != 0)
+		ret = io_uring_register_buffers(&q->uring, &iov, 1);
+	if (ret == 0 && (loop->flags & LOOP_RINGFD) != 0)
+		ret = io_uring_register_ring_fd(&q->uring) == 1 ? 0 : -EINVAL;
+	if (ret == 0 && (loop->flags & LOOP_MULTISHOT) != 0)
+		ret = fill_buf_ring(q);
+	return ret;
+}
+
+static void
+need_setup(const struct loop *loop, struct loop_queue *q)
+{
+	int ret;
+
+	if (q->setup || (loop->flags & LOOP_RW) != 0)
+		return;
+	q->setup = true;
+	ret = queue_setup(loop, q);
+	if (ret != 0)
+		die("io_uring: %s", strerror(-ret));
+}
+
+/* Does the kernel have what the path is about? */
+static const char *
+loop_unavailable(unsigned int flags)
+{
+	struct loop loop = { .flags = flags & ~LOOP_FILE };
+	struct loop_queue *q = &loop.queues[0];
+	const char *why = NULL;
+
+	if ((flags & LOOP_RW) != 0)
+		return NULL;
+	if ((flags & LOOP_LINK) != 0)
+		return NULL;
+	q->bufs = bufs_alloc();
+	if (queue_setup(&loop, q) != 0) {
+		why = "this kernel's io_uring cannot, or may not, do this";
+	} else {
+		struct io_uring_probe *probe = io_uring_get_probe_ring(&q->uring);
+
+		if ((flags & LOOP_MULTISHOT) != 0 && (probe->last_op < OP_READ_MULTISHOT))
+			why = "io_uring has no multishot read; Linux 6.7 has";
+		io_uring_free_probe(probe);
+		io_uring_queue_exit(&q->uring);
+	}
+	munmap(q->bufs, BUFS_SIZE);
+	return why;
+}
+
+static void
+fill_buffers(struct loop_queue *q, const struct port *port)
+{
+	struct virtio_net_hdr_v1 hdr = {0};
+	unsigned int i;
+
+	q->filled = true;
+	if ((port->path->flags & LOOP_HDRLEN) != 0)
+		hdr.hdr_len = RTE_MIN(port->params->len, 128U);
+	for (i = 0; i < KPERF_BURST_MAX; i++) {
+		memcpy(queue_buf(q, i), &hdr, sizeof(hdr));
+		frame_write(queue_buf(q, i) + HDR_LEN, port, 0);
+	}
+}
+
+static int
+loop_open(struct port *port)
+{
+	unsigned int flags = port->path->flags, i;
+	struct loop *loop;
+
+	port->why = loop_unavailable(flags);
+	if (port->why != NULL)
+		return -1;
+	loop = calloc(1, sizeof(*loop));
+	if (loop == NULL)
+		die("out of memory");
+	loop->flags = flags;
+	port->priv = loop;
+	for (i = 0; i < port->params->queues; i++) {
+		struct loop_queue *q = &loop->queues[i];
+
+		q->fd = open_tap(port);
+		q->bufs = bufs_alloc();
+	}
+	return 0;
+}
+
+static void
+loop_close(struct port *port)
+{
+	struct loop *loop = port->priv;
+	unsigned int i;
+
+	for (i = 0; i < port->params->queues; i++) {
+		struct loop_queue *q = &loop->queues[i];
+
+		if (q->setup)
+			io_uring_queue_exit(&q->uring);
+		if (q->buf_ring != NULL)
+			munmap(q->buf_ring, KPERF_BURST_MAX * sizeof(struct io_uring_buf));
+		munmap(q->bufs, BUFS_SIZE);
+		close(q->fd);
+	}
+	free(loop);
+}
+
+/*
+ * Batches
+ */
+
+static void
+prep(const struct loop *loop, struct loop_queue *q, uint8_t op, int fd, uint8_t *buf, uint32_t len,
+		unsigned int i)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->uring);
+	bool registered = (loop->flags & LOOP_FILE) != 0 && fd == q->fd;
+
+	io_uring_prep_rw(op, sqe, registered ? 0 : fd, buf, len, 0);
+	sqe->flags = registered ? IOSQE_FIXED_FILE : 0;
+	sqe->rw_flags = RWF_NOWAIT;
+	sqe->user_data = i;
+	if (op == IORING_OP_READ_FIXED || op == IORING_OP_WRITE_FIXED)
+		sqe->buf_index = 0;
+}
+
+/* Submit, and take the results; returns how many there are. */
+static unsigned int
+run_batch(const struct loop *loop, struct loop_queue *q, unsigned int n)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, done = 0, seen;
+
+	io_uring_submit(&q->uring);
+	do {
+		seen = 0;
+		io_uring_for_each_cqe(&q->uring, head, cqe) {
+			q->res[cqe->user_data] = cqe->res;
+			seen++;
+		}
+		io_uring_cq_advance(&q->uring, seen);
+		done += seen;
+	} while ((loop->flags & LOOP_SQPOLL) != 0 && done < n);
+	return done;
+}
+
+static unsigned int
+tx_uring(struct loop *loop, struct loop_queue *q, unsigned int n, uint32_t len)
+{
+	uint8_t op = (loop->flags & LOOP_BUF) != 0 ? IORING_OP_WRITE_FIXED : IORING_OP_WRITE;
+	unsigned int i, done, refused = 0;
+
+	for (i = 0; i < n; i++)
+		prep(loop, q, op, q->fd, queue_buf(q, i), len, i);
+	if ((loop->flags & LOOP_SKIP) != 0) {
+		unsigned int tail = q->uring.sq.sqe_tail;
+
+		for (i = 1; i <= n; i++)
+			q->uring.sq.sqes[(tail - i) & (2 * KPERF_BURST_MAX - 1)].flags |=
+				IOSQE_CQE_SKIP_SUCCESS;
+		return n - run_batch(loop, q, n);
+	}
+	done = run_batch(loop, q, n);
+	for (i = 0; i < done; i++)
+		refused += q->res[i] < 0;
+	return done - refused;
+}
+
+static unsigned int
+loop_tx(struct port *port, unsigned int queue, unsigned int n)
+{
+	uint32_t len = HDR_LEN + port->params->len;
+	struct loop *loop = port->priv;
+	struct loop_queue *q = &loop->queues[queue];
+	unsigned int i, done = 0;
+
+	if (!q->filled)
+		fill_buffers(q, port);
+	need_setup(loop, q);
+	if ((loop->flags & LOOP_RW) == 0)
+		return tx_uring(loop, q, n, len);
+	for (i = 0; i < n; i++)
+		done += write(q->fd, queue_buf(q, i), len) == (ssize_t)len;
+	return done;
+}
+
+/* Read frames into the first buffers; returns how many. */
+static unsigned int
+rx_rw(struct loop_queue *q, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		q->res[i] = read(q->fd, queue_buf(q, i), BUF_LEN);
+		if (q->res[i] < 0)
+			break;
+	}
+	return i;
+}
+
+static unsigned int
+rx_uring(struct loop *loop, struct loop_queue *q, unsigned int n)
+{
+	uint8_t op = (loop->flags & LOOP_BUF) != 0 ? IORING_OP_READ_FIXED : IORING_OP_READ;
+	unsigned int i, done, found = 0;
+
+	for (i = 0; i < n; i++) {
+		prep(loop, q, op, q->fd, queue_buf(q, i), BUF_LEN, i);
+		if ((loop->flags & LOOP_LINK) != 0 && i < n - 1)
+			q->uring.sq.sqes[(q->uring.sq.sqe_tail - 1) & (2 * KPERF_BURST_MAX - 1)]
+				.flags |= IOSQE_IO_LINK;
+	}
+	done = run_batch(loop, q, n);
+	/* A link ends where a read is shorter than its buffer, which all are. */
+	for (; (loop->flags & LOOP_LINK) != 0 && done < n;) {
+		io_uring_submit_and_wait(&q->uring, 1);
+		done += run_batch(loop, q, 0);
+	}
+	for (i = 0; i < n; i++)
+		found += q->res[i] > 0;
+	return found;
+}
+
+/* One read that stays; its buffers go back as soon as they were seen. */
+static unsigned int
+rx_multishot(struct loop_queue *q, unsigned int n)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, seen = 0, found = 0;
+
+	if (!q->armed) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&q->uring);
+
+		io_uring_prep_rw(OP_READ_MULTISHOT, sqe, 0, NULL, 0, -1);
+		sqe->flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
+		sqe->buf_group = BUF_GROUP;
+		q->armed = true;
+		io_uring_submit(&q->uring);
+	}
+	if (io_uring_cq_ready(&q->uring) == 0 &&
+	    (IO_URING_READ_ONCE(*q->uring.sq.kflags) & IORING_SQ_TASKRUN) != 0)
+		io_uring_get_events(&q->uring);
+	io_uring_for_each_cqe(&q->uring, head, cqe) {
+		if (found == n)
+			break;
+		seen++;
+		q->armed = q->armed && (cqe->flags & IORING_CQE_F_MORE) != 0;
+		if (cqe->res <= 0)
+			continue;
+		io_uring_buf_ring_add(q->buf_ring, queue_buf(q, cqe->flags >> IORING_CQE_BUFFER_SHIFT),
+			BUF_LEN, cqe->flags >> IORING_CQE_BUFFER_SHIFT, KPERF_BURST_MAX - 1, found++);
+	}
+	io_uring_buf_ring_advance(q->buf_ring, found);
+	io_uring_cq_advance(&q->uring, seen);
+	return found;
+}
+
+static unsigned int
+loop_rx(struct port *port, unsigned int queue, unsigned int n)
+{
+	struct loop *loop = port->priv;
+	struct loop_queue *q = &loop->queues[queue];
+
+	need_setup(loop, q);
+	if ((loop->flags & LOOP_RW) != 0)
+		return rx_rw(q, n);
+	if ((loop->flags & LOOP_MULTISHOT) != 0)
+		return rx_multishot(q, n);
+	return rx_uring(loop, q, n);
+}
+
+/* What the kernel left undone for one port it does for the other: headers pass as they are. */
+static unsigned int
+loop_forward(struct port *in, struct port *out, unsigned int n)
+{
+	struct loop *loop = in->priv, *out_loop = out->priv;
+	struct loop_queue *q = &loop->queues[0], *out_q = &out_loop->queues[0];
+	unsigned int i, j = 0, found = loop_rx(in, 0, n);
+
+	if ((loop->flags & LOOP_RW) != 0) {
+		for (i = 0; i < found; i++)
+			if (write(out_q->fd, queue_buf(q, i), q->res[i]) < 0)
+				j++;
+		return found;
+	}
+	need_setup(out_loop, out_q);
+	for (i = 0; i < n && j < found; i++)
+		if (q->res[i] > 0)
+			prep(out_loop, out_q, IORING_OP_WRITE, out_q->fd, queue_buf(q, i),
+				q->res[i], j++);
+	if (found > 0)
+		run_batch(out_loop, out_q, found);
+	return found;
+}
+
+const struct path_ops loop_ops = {
+	.open = loop_open,
+	.close = loop_close,
+	.tx = loop_tx,
+	.rx = loop_rx,
+	.forward = loop_forward,
+};

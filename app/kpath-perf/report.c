@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/* Medians and spread, as a table for people and as JSON for programs. */
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <rte_version.h>
+
+#include "kperf.h"
+
+/* A spread (of the middle half) beyond this part of the median is marked. */
+#define WIDE 0.15
+
+static const struct {
+	const char *name;	/* in JSON */
+	const char *unit;	/* in the table */
+	int digits;
+	bool less;		/* is better */
+} metrics[] = {
+	[M_NS] = { "ns", "ns", 0, true },
+	[M_CPU_NS] = { "cpu_ns", "CPU ns", 0, true },
+	[M_MPPS] = { "mpps", "Mpps", 3, false },
+	[M_GBPS] = { "gbps", "Gb/s", 2, false },
+	[M_SYSCALLS] = { "syscalls", "calls", 3, true },
+	[M_KERNEL_NS] = { "kernel_ns", "kern. ns", 0, true },
+	[M_P50] = { "p50_us", "p50 us", 1, true },
+	[M_P99] = { "p99_us", "p99 us", 1, true },
+	[M_P999] = { "p999_us", "p99.9 us", 1, true },
+	[M_LOST] = { "lost_permille", "lost o/oo", 1, true },
+	[M_CPU_GB] = { "cpu_s_per_gb", "CPU s/GB", 2, true },
+};
+
+struct report {
+	FILE *json;
+	const char *path;
+	bool first;
+};
+
+/*
+ * Statistics
+ */
+
+struct summary {
+	unsigned int n;
+	double median, low, high;	/* the middle half lies between the latter two */
+	double values[KPERF_ROUNDS_MAX];	/* sorted */
+};
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static struct summary
+summarize(const struct series *s, enum metric metric)
+{
+	struct summary sum = { .median = NAN, .low = NAN, .high = NAN };
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++)
+		if (!isnan(s->rounds[i].value[metric]))
+			sum.values[sum.n++] = s->rounds[i].value[metric];
+	if (sum.n == 0)
+		return sum;
+	qsort(sum.values, sum.n, sizeof(*sum.values), compare);
+	sum.median = (sum.values[(sum.n - 1) / 2] + sum.values[sum.n / 2]) / 2;
+	sum.low = sum.values[sum.n / 4];
+	sum.high = sum.values[sum.n - 1 - sum.n / 4];
+	return sum;
+}
+
+static bool
+is_wide(const struct summary *sum)
+{
+	return sum->high - sum->low > WIDE * sum->median;
+}
+
+/* Which side had no time left, by the majority of rounds. */
+static const char *
+saturated(const struct bench_case *c, const struct series *s)
+{
+	unsigned int idle = 0, i;
+
+	if (c->test != &test_load)
+		return "application";
+	for (i = 0; i < s->n; i++)
+		idle += s->rounds[i].app_idle;
+	return 2 * idle > s->n ? "kernel" : "application";
+}
+
+/*
+ * In words
+ */
+
+void
+params_print(char *text, size_t size, const struct bench_case *c)
+{
+	static const char * const targets[] = {
+		[TO_NOBODY] = "",
+		[TO_SOCKET] = ", UDP to a socket",
+		[TO_CLOSED] = ", UDP to a closed port",
+	};
+	const struct params *p = &c->params;
+
+	if (c->test == &test_tcp)
+		snprintf(text, size, "%u stream%s, offloads %s", p->streams,
+			p->streams == 1 ? "" : "s", p->offload ? "on" : "off");
+	else if (c->test == &test_rtt || c->test == &test_idle)
+		text[0] = '\0';
+	else
+		snprintf(text, size, "%u B, bursts of %u, %u queue%s%s%s", p->len, p->burst,
+			p->queues, p->queues == 1 ? "" : "s", targets[p->to],
+			p->gso ? ", LRO" : "");
+	if (p->mbuf_room != 0)
+		snprintf(text + strlen(text), size - strlen(text), ", mbufs of %u B", p->mbuf_room);
+}
+
+static void
+print_cell(const struct series *s, enum metric metric)
+{
+	struct summary sum = summarize(s, metric);
+
+	if (sum.n == 0)
+		printf(" %9s", "-");
+	else
+		printf(" %9.*f", metrics[metric].digits, sum.median);
+}
+
+/* How many times better than the other series, by the primary metric */
+static void
+print_ratio(const struct bench_case *c, const struct series *s, const struct series *other)
+{
+	enum metric m = c->test->primary;
+	double ours = summarize(s, m).median;
+	double theirs = other == NULL ? NAN : summarize(other, m).median;
+
+	if (isnan(ours) || isnan(theirs))
+		printf(" %9s", "-");
+	else
+		printf(" %9.2f", metrics[m].less ? theirs / ours : ours / theirs);
+}
+
+static const struct series *
+find_series(const struct series *series, unsigned int n, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(series[i].path->name, name) == 0)
+			return &series[i];
+	return NULL;
+}
+
+static bool
+is_measured(const struct series *series, unsigned int n, enum metric metric)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (summarize(&series[i], metric).n > 0)
+			return true;
+	return false;
+}
+
+static void
+print_table(const struct bench_case *c, const struct series *series, unsigned int n)
+{
+	const struct series *tap = find_series(series, n, "net_tap");
+	const struct series *loop = find_series(series, n, "loop-file");
+	enum metric m;
+	unsigned int i;
+	char words[128];
+
+	params_print(words, sizeof(words), c);
+	printf("\n%s: %s%s%s\n%-12s", c->test->name, c->test->what, words[0] != '\0' ? "; " : "",
+		words, "");
+	for (m = 0; m < M_MAX; m++)
+		if (is_measured(series, n, m))
+			printf(" %9s", metrics[m].unit);
+	printf(" %8s %9s %9s\n", "spread", "x net_tap", "x loop");
+	for (i = 0; i < n; i++) {
+		struct summary sum = summarize(&series[i], c->test->primary);
+
+		printf("%-12s", series[i].path->name);
+		if (sum.n == 0) {
+			printf(" %s\n", series[i].why != NULL ? series[i].why : "nothing arrived");
+			continue;
+		}
+		for (m = 0; m < M_MAX; m++)
+			if (is_measured(series, n, m))
+				print_cell(&series[i], m);
+		printf(" %6.0f%%%c", 100 * (sum.high - sum.low) / sum.median,
+			is_wide(&sum) ? '!' : ' ');
+		print_ratio(c, &series[i], tap);
+		print_ratio(c, &series[i], loop);
+		if (c->test == &test_load)
+			printf("  %s saturated", saturated(c, &series[i]));
+		printf("\n");
+	}
+	fflush(stdout);
+}
+
+/*
+ * JSON
+ */
+
+static void
+json_string(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		if ((unsigned char)*text >= ' ')
+			fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void
+json_series(FILE *out, const struct bench_case *c, const struct series *s)
+{
+	const char *sep = "";
+	enum metric m;
+
+	fprintf(out, "{\"path\":");
+	json_string(out, s->path->name);
+	if (s->why != NULL) {
+		fprintf(out, ",\"why\":");
+		json_string(out, s->why);
+	}
+	fprintf(out, ",\"saturated\":\"%s\",\"metrics\":{", saturated(c, s));
+	for (m = 0; m < M_MAX; m++) {
+		struct summary sum = summarize(s, m);
+
+		if (sum.n == 0)
+			continue;
+		fprintf(out, "%s\"%s\":{\"median\":%.5g,\"low\":%.5g,\"high\":%.5g,\"rounds\":%u}",
+			sep, metrics[m].name, sum.median, sum.low, sum.high, sum.n);
+		sep = ",";
+	}
+	fprintf(out, "}}");
+}
+
+static void
+json_case(struct report *report, const struct bench_case *c, const struct series *series,
+		unsigned int n)
+{
+	static const char * const targets[] = { "nobody", "socket", "closed" };
+	const struct params *p = &c->params;
+	FILE *out = report->json;
+	unsigned int i;
+
+	fprintf(out, "%s\n{\"test\":\"%s\",\"primary\":\"%s\",\"len\":%u,\"burst\":%u,\"queues\":%u,"
+		"\"mbuf_room\":%u,\"streams\":%u,\"to\":\"%s\",\"gso\":%s,\"offload\":%s,\"paths\":[",
+		report->first ? "" : ",", c->test->name, metrics[c->test->primary].name, p->len,
+		p->burst, p->queues, p->mbuf_room, p->streams, targets[p->to],
+		p->gso ? "true" : "false", p->offload ? "true" : "false");
+	report->first = false;
+	for (i = 0; i < n; i++) {
+		fprintf(out, "%s\n ", i == 0 ? "" : ",");
+		json_series(out, c, &series[i]);
+	}
+	fprintf(out, "]}");
+}
+
+static void
+cpu_model(char *text, size_t size)
+{
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	char line[256];
+
+	snprintf(text, size, "unknown");
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		if (strncmp(line, "model name", 10) != 0)
+			continue;
+		snprintf(text, size, "%s", strchr(line, ':') + 2);
+		text[strcspn(text, "\n")] = '\0';
+		break;
+	}
+	if (file != NULL)
+		fclose(file);
+}
+
+struct report *
+report_open(const char *json, unsigned int rounds, unsigned int ms)
+{
+	struct report *report = calloc(1, sizeof(*report));
+	struct utsname name;
+	char model[128];
+
+	if (report == NULL)
+		die("out of memory");
+	uname(&name);
+	cpu_model(model, sizeof(model));
+	printf("%ld CPUs (%s), Linux %s, %s; %u rounds of %u ms, paths in turns\n",
+		sysconf(_SC_NPROCESSORS_ONLN), model, name.release, rte_version(), rounds, ms);
+	printf("Medians; spread: of the middle half; !: wide. x: how many times better than.\n");
+	if (json == NULL)
+		return report;
+	report->path = json;
+	report->first = true;
+	report->json = fopen(json, "we");
+	if (report->json == NULL)
+		die("%s: %s", json, strerror(errno));
+	fprintf(report->json, "{\"machine\":{\"cpus\":%ld,\"model\":",
+		sysconf(_SC_NPROCESSORS_ONLN));
+	json_string(report->json, model);
+	fprintf(report->json, ",\"kernel\":");
+	json_string(report->json, name.release);
+	fprintf(report->json, ",\"dpdk\":");
+	json_string(report->json, rte_version());
+	fprintf(report->json, "},\"rounds\":%u,\"ms\":%u,\"cases\":[", rounds, ms);
+	return report;
+}
+
+void
+report_case(struct report *report, const struct bench_case *c, const struct series *series,
+		unsigned int n)
+{
+	print_table(c, series, n);
+	if (report->json != NULL)
+		json_case(report, c, series, n);
+}
+
+void
+report_close(struct report *report)
+{
+	if (report->json != NULL) {
+		fprintf(report->json, "]}\n");
+		if (fclose(report->json) != 0)
+			die("%s: %s", report->path, strerror(errno));
+	}
+	free(report);
+}
