@@ -135,18 +135,23 @@ rig_io_is_uring(void)
 	return strcmp(rig_io, "uring") == 0;
 }
 
-/* Up to some release between these two, a read of an empty TAP through io_uring waits. */
-bool
-rig_reads_by_uring(void)
+/* Linux 6.12 and 6.1 are known to differ in some ways; somewhere between them that changes. */
+static bool
+kernel_is_old(void)
 {
-	struct utsname name;
 	unsigned int major, minor;
+	struct utsname name;
 
 	CHECK(uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2,
 		"which kernel is this?");
-	if (major == 6 && minor > 1 && minor < 12)
-		rig_skip("it is not known how Linux %u.%u reads", major, minor);
-	return rig_io_is_uring() && (major > 6 || (major == 6 && minor >= 12));
+	return major < 6 || (major == 6 && minor < 12);
+}
+
+/* An old kernel waits in a read of an empty TAP through io_uring. */
+bool
+rig_reads_by_uring(void)
+{
+	return rig_io_is_uring() && !kernel_is_old();
 }
 
 static void
@@ -477,11 +482,14 @@ port_setup(struct port *port, const struct port_conf *conf)
 
 /*
  * The kernel takes note of the carrier a little later, and until then sends nothing. Whether it
- * has a carrier is asked under the lock under which both happen.
+ * has a carrier is asked under the lock under which both happen. An old kernel answers that at
+ * once, and takes up to a second for what follows.
  */
 void
 port_await_link(const struct port *port)
 {
+	if (kernel_is_old())
+		usleep(1500000);
 	WAIT_FOR((kernel_flags(port->ifname) & IFF_RUNNING) != 0, "%s does not run", port->ifname);
 	CHECK(kernel_carrier(port->ifname), "%s has no carrier", port->ifname);
 }
