@@ -187,6 +187,22 @@ test_bad_file(void)
 	CU_ASSERT_EQUAL(unit_count_fds(), nb_fds);
 }
 
+/* Memory that cannot be registered: reads go there all the same, the ordinary way. */
+static void
+test_bad_memory(void)
+{
+	static const struct iovec nowhere = { (void *)(uintptr_t)0x1000, 4096 };
+	bool registers = unit_mode->uring && unit_mode->reads;
+	uint32_t seq;
+
+	rtap_ring_close(&unit_ring);
+	CU_ASSERT_EQUAL(rtap_ring_open(&unit_ring, &unit_caps, &unit_fd, 1), 0);
+	CU_ASSERT_EQUAL(rtap_ring_set_memory(&unit_ring, &nowhere), registers ? -EFAULT : 0);
+	for (seq = 0; seq < 6; seq++)
+		CU_ASSERT(unit_send(unit_peer, seq));
+	CU_ASSERT_EQUAL(unit_ring_read(0, 8), 6);
+}
+
 /* An error is each packet's own: those after it are tried. */
 static void
 test_errors(void)
@@ -414,6 +430,7 @@ main(void)
 		{ "back-pressure", test_back_pressure },
 		{ "several files", test_files },
 		{ "bad file", test_bad_file },
+		{ "bad memory", test_bad_memory },
 		{ "errors", test_errors },
 		{ "poll error", test_poll_error },
 		{ "detached file", test_detached },

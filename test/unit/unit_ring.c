@@ -16,11 +16,12 @@
 #define PATIENCE 100000
 
 static const struct unit_mode modes[] = {
-	{ "io_uring", true, true, true, true },
-	{ "io_uring, reads by readv", true, false, true, true },
-	{ "io_uring without owner", true, true, false, true },
-	{ "io_uring without RWF_NOWAIT", true, false, true, false },
-	{ "readv/writev", false, false, false, true },
+	{ "io_uring", true, true, true, true, false },
+	{ "io_uring, registered memory", true, true, true, true, true },
+	{ "io_uring, reads by readv", true, false, true, true, true },
+	{ "io_uring without owner", true, true, false, true, true },
+	{ "io_uring without RWF_NOWAIT", true, false, true, false, false },
+	{ "readv/writev", false, false, false, true, true },
 };
 
 const struct unit_mode *unit_mode;
@@ -83,6 +84,12 @@ enter_mode4(void)
 	return enter_mode(&modes[4]);
 }
 
+static int
+enter_mode5(void)
+{
+	return enter_mode(&modes[5]);
+}
+
 static bool
 mode_works(const struct unit_mode *mode)
 {
@@ -104,7 +111,7 @@ int
 unit_ring_run(CU_TestInfo *tests, CU_SetUpFunc set_up, CU_TearDownFunc tear_down)
 {
 	static const CU_InitializeFunc enter[] = {
-		enter_mode0, enter_mode1, enter_mode2, enter_mode3, enter_mode4,
+		enter_mode0, enter_mode1, enter_mode2, enter_mode3, enter_mode4, enter_mode5,
 	};
 	CU_SuiteInfo suites[RTE_DIM(modes) + 1] = {0};
 	const char *reason;
@@ -143,6 +150,9 @@ unit_ring_set_up(void)
 	unit_peer = fds[1];
 	memset(&unit_ring, 0, sizeof(unit_ring));
 	CU_ASSERT_EQUAL(rtap_ring_open(&unit_ring, &unit_caps, &unit_fd, 1), 0);
+	if (unit_mode->memory)
+		CU_ASSERT_EQUAL(rtap_ring_set_memory(&unit_ring,
+			&(struct iovec){ bufs, sizeof(bufs) }), 0);
 }
 
 void

@@ -23,6 +23,7 @@ struct unit_mode {
 	bool reads;	/* through io_uring as well */
 	bool owned;	/* by a thread */
 	bool nowait;	/* with RWF_NOWAIT */
+	bool memory;	/* that is read to is registered */
 };
 
 /** The way that the tests run in now. */

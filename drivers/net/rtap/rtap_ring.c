@@ -22,6 +22,8 @@
 #define IORING_SETUP_DEFER_TASKRUN (1U << 13)
 #endif
 
+#define RTAP_OP_READV_FIXED 60
+
 /* A batch and the poll. The completion queue is twice as large, so it cannot overflow. */
 #define RTAP_RING_ENTRIES (2 * RTAP_BURST_MAX)
 
@@ -75,11 +77,11 @@ probe_setup_flags(struct io_uring *uring, uint32_t *flags)
 }
 
 static bool
-probe_opcodes(struct io_uring *uring)
+probe_opcodes(struct io_uring *uring, struct rtap_ring_caps *caps)
 {
 	static const int ops[] = {
-		IORING_OP_READ, IORING_OP_READV, IORING_OP_WRITE, IORING_OP_WRITEV,
-		IORING_OP_POLL_ADD,
+		IORING_OP_READ, IORING_OP_READV, IORING_OP_READ_FIXED, IORING_OP_WRITE,
+		IORING_OP_WRITEV, IORING_OP_POLL_ADD,
 	};
 	struct io_uring_probe *probe = io_uring_get_probe_ring(uring);
 	bool all = probe != NULL;
@@ -87,6 +89,7 @@ probe_opcodes(struct io_uring *uring)
 
 	for (i = 0; all && i < RTE_DIM(ops); i++)
 		all = io_uring_opcode_supported(probe, ops[i]) != 0;
+	caps->readv_fixed = all && io_uring_opcode_supported(probe, RTAP_OP_READV_FIXED) != 0;
 	io_uring_free_probe(probe);
 	return all;
 }
@@ -176,7 +179,7 @@ rtap_ring_probe(int fd, enum rtap_io_mode mode, struct rtap_ring_caps *caps,
 
 	ret = probe_setup_flags(&uring, &caps->setup_flags);
 	if (ret == 0) {
-		ret = probe_opcodes(&uring) ? probe_reads(&uring, fd, caps) : -EOPNOTSUPP;
+		ret = probe_opcodes(&uring, caps) ? probe_reads(&uring, fd, caps) : -EOPNOTSUPP;
 		io_uring_queue_exit(&uring);
 	}
 	if (ret != 0) {
@@ -187,6 +190,19 @@ rtap_ring_probe(int fd, enum rtap_io_mode mode, struct rtap_ring_caps *caps,
 	if (!caps->uring_reads)
 		*reason = "this kernel reads a TAP through io_uring only by waiting";
 	return 0;
+}
+
+static int
+uring_set_memory(struct rtap_ring *ring)
+{
+	int ret;
+
+	if (ring->mem.iov_len == 0)
+		return 0;
+	ret = io_uring_register_buffers(&ring->uring, &ring->mem, 1);
+	if (ret != 0)
+		ring->mem.iov_len = 0;
+	return ret;
 }
 
 static int
@@ -205,6 +221,7 @@ uring_open(struct rtap_ring *ring)
 		io_uring_queue_exit(&ring->uring);
 		return ret;
 	}
+	uring_set_memory(ring); /* of a ring that is made again; it works without */
 	ring->enabled = (flags & IORING_SETUP_R_DISABLED) == 0;
 	ring->armed = false;
 	return 0;
@@ -233,6 +250,7 @@ rtap_ring_open(struct rtap_ring *ring, const struct rtap_ring_caps *caps,
 		return -ENOMEM;
 	memcpy(ring->fds, fds, nb_fds * sizeof(*fds));
 	ring->nb_fds = nb_fds;
+	ring->mem = (struct iovec){0};
 	ring->caps = *caps;
 	ring->armed = false;
 	ring->gone = false;
@@ -251,6 +269,15 @@ rtap_ring_open(struct rtap_ring *ring, const struct rtap_ring_caps *caps,
 	}
 	ring->open = true;
 	return 0;
+}
+
+int
+rtap_ring_set_memory(struct rtap_ring *ring, const struct iovec *mem)
+{
+	if (!ring->caps.uring || !ring->caps.uring_reads)
+		return 0;
+	ring->mem = *mem;
+	return uring_set_memory(ring);
 }
 
 void
@@ -373,10 +400,30 @@ uring_reap(struct rtap_ring *ring, struct rtap_req *reqs)
 	return done;
 }
 
+/* The vectored operations follow a pointer more: they are used where they are needed. */
+struct ring_ops {
+	uint8_t one;
+	uint8_t vec;
+};
+
+static struct ring_ops
+uring_ops(const struct rtap_ring *ring, int op)
+{
+	if (op == IORING_OP_WRITEV)
+		return (struct ring_ops){ IORING_OP_WRITE, IORING_OP_WRITEV };
+	if (ring->mem.iov_len == 0)
+		return (struct ring_ops){ IORING_OP_READ, IORING_OP_READV };
+	return (struct ring_ops){
+		IORING_OP_READ_FIXED,
+		ring->caps.readv_fixed ? RTAP_OP_READV_FIXED : IORING_OP_READV,
+	};
+}
+
 static unsigned int
 uring_prep(struct rtap_ring *ring, const struct rtap_req *reqs, unsigned int n,
 		unsigned int file, int op)
 {
+	const struct ring_ops ops = uring_ops(ring, op);
 	unsigned int i, queued = 0;
 
 	for (i = 0; i < n; i++) {
@@ -386,12 +433,11 @@ uring_prep(struct rtap_ring *ring, const struct rtap_req *reqs, unsigned int n,
 		if (unlikely(req->iovcnt == 0))
 			continue;
 		sqe = io_uring_get_sqe(&ring->uring);
-		/* The vectored operations follow a pointer more: use them where they are needed. */
 		if (req->iovcnt == 1)
-			io_uring_prep_rw(op == IORING_OP_READV ? IORING_OP_READ : IORING_OP_WRITE,
-				sqe, file, req->iov->iov_base, req->iov->iov_len, 0);
+			io_uring_prep_rw(ops.one, sqe, file, req->iov->iov_base,
+				req->iov->iov_len, 0);
 		else
-			io_uring_prep_rw(op, sqe, file, req->iov, req->iovcnt, 0);
+			io_uring_prep_rw(ops.vec, sqe, file, req->iov, req->iovcnt, 0);
 		sqe->flags = IOSQE_FIXED_FILE;
 		sqe->rw_flags = ring->caps.rw_flags;
 		sqe->user_data = i;

@@ -60,6 +60,7 @@ struct rtap_ring_caps {
 	bool uring;		/* false: readv/writev */
 	bool fall_back;		/* to them, if a ring cannot be made later */
 	bool uring_reads;	/* false: readv all the same */
+	bool readv_fixed;	/* vectored reads of registered memory: Linux 6.15 */
 	uint32_t setup_flags;	/* IORING_SETUP_*, without R_DISABLED */
 	int rw_flags;		/* RWF_NOWAIT or 0 */
 };
@@ -92,6 +93,7 @@ struct rtap_ring {
 	uint16_t failures;	/* of the kernel to take a batch, in a row */
 	uint64_t moved_at;	/* stats.enters */
 	int *fds;
+	struct iovec mem;	/* registered; no bytes: none */
 	struct rtap_ring_stats stats;
 };
 
@@ -121,6 +123,19 @@ int rtap_ring_probe(int fd, enum rtap_io_mode mode, struct rtap_ring_caps *caps,
  */
 int rtap_ring_open(struct rtap_ring *ring, const struct rtap_ring_caps *caps,
 		const int *fds, uint16_t nb_fds);
+
+/**
+ * Register the memory that all reads from this ring go to, between opening it and its first use:
+ * the kernel then need not open access to user memory for each buffer. It pins the memory, and
+ * charges it to RLIMIT_MEMLOCK without CAP_IPC_LOCK.
+ *
+ * @param mem
+ *   Up to 1 GiB of memory, which must stay mapped as it is until the ring is closed.
+ * @return
+ *   0, also where there is no io_uring and nothing to do, or a negative errno: the ring works as
+ *   before then.
+ */
+int rtap_ring_set_memory(struct rtap_ring *ring, const struct iovec *mem);
 
 /** Close a ring; harmless on one that is zeroed or closed. Statistics are kept. */
 void rtap_ring_close(struct rtap_ring *ring);

@@ -27,6 +27,9 @@
 
 #include "rtap.h"
 
+/* A part of the second-level cache of most CPUs. */
+#define RTAP_RX_BURST_BYTES (512U << 10)
+
 uint16_t
 rtap_rxq_segs(const struct rtap_rxq *rxq, uint32_t len)
 {
@@ -65,45 +68,72 @@ rxq_get_mbuf(struct rtap_rxq *rxq)
 	return rxq->stock[--rxq->nb_stock];
 }
 
-/* Put an mbuf at position pos of the slot that begins at base. */
-static bool
-slot_put(struct rtap_rxq *rxq, unsigned int base, unsigned int pos)
+/* The mbufs [from, to) of a slot are new: have the read go there. */
+static void
+slot_describe(struct rtap_rxq *rxq, unsigned int idx, unsigned int from, unsigned int to)
 {
-	struct iovec *iov = &rxq->iovs[base + pos];
+	struct rte_mbuf **mbufs = &rxq->mbufs[idx * rxq->stride];
+	struct iovec *iovs = &rxq->iovs[idx * rxq->stride];
+	unsigned int i = from;
+
+	if (i == 0) {
+		iovs[0].iov_base = rte_pktmbuf_mtod_offset(mbufs[0], char *,
+				-(int)RTAP_VNET_HDR_LEN);
+		iovs[0].iov_len = rxq->seg0_len + RTAP_VNET_HDR_LEN;
+		i++;
+	}
+	for (; i < to; i++) {
+		mbufs[i]->data_off = 0;
+		iovs[i].iov_base = mbufs[i]->buf_addr;
+		iovs[i].iov_len = rxq->seg_len;
+	}
+}
+
+/* Fill in the mbufs [from, to) of a slot if the pool has them all at once. */
+static bool
+slot_put_bulk(struct rtap_rxq *rxq, unsigned int idx, unsigned int from, unsigned int to)
+{
+	struct rte_mbuf **mbufs = &rxq->mbufs[idx * rxq->stride];
+
+	if (to - from < 2 || rte_pktmbuf_alloc_bulk(rxq->pool, &mbufs[from], to - from) != 0)
+		return false;
+	slot_describe(rxq, idx, from, to);
+	return true;
+}
+
+/* Fill in one. */
+static bool
+slot_put(struct rtap_rxq *rxq, unsigned int idx, unsigned int pos)
+{
 	struct rte_mbuf *m = rxq_get_mbuf(rxq);
 
 	if (unlikely(m == NULL))
 		return false;
-	rxq->mbufs[base + pos] = m;
-	if (pos == 0) {
-		iov->iov_base = rte_pktmbuf_mtod_offset(m, char *, -(int)RTAP_VNET_HDR_LEN);
-		iov->iov_len = rxq->seg0_len + RTAP_VNET_HDR_LEN;
-	} else {
-		m->data_off = 0;
-		iov->iov_base = m->buf_addr;
-		iov->iov_len = rxq->seg_len;
-	}
+	rxq->mbufs[idx * rxq->stride + pos] = m;
+	slot_describe(rxq, idx, pos, pos + 1);
 	return true;
 }
 
-/* Make room for the largest frame: replace what the last one took, add what the MTU asks for. */
+/*
+ * Make room for the largest frame: replace what the last one took, add what the MTU asks for.
+ * What a poor pool gives goes next to what is there.
+ */
 static bool
 slot_fill(struct rtap_rxq *rxq, unsigned int idx, uint16_t segs)
 {
 	struct rtap_rx_slot *slot = &rxq->slots[idx];
-	unsigned int base = idx * rxq->stride;
 
-	while (slot->first > 0) {
-		if (!slot_put(rxq, base, slot->first - 1))
+	if (slot_put_bulk(rxq, idx, 0, slot->first))
+		slot->first = 0;
+	for (; slot->first > 0; slot->first--)
+		if (!slot_put(rxq, idx, slot->first - 1))
 			return false;
-		slot->first--;
-	}
-	while (slot->last < segs) {
-		if (!slot_put(rxq, base, slot->last))
+	if (slot->last < segs && slot_put_bulk(rxq, idx, slot->last, segs))
+		slot->last = segs;
+	for (; slot->last < segs; slot->last++)
+		if (!slot_put(rxq, idx, slot->last))
 			return false;
-		slot->last++;
-	}
-	rxq->reqs[idx].iov = &rxq->iovs[base];
+	rxq->reqs[idx].iov = &rxq->iovs[idx * rxq->stride];
 	rxq->reqs[idx].iovcnt = slot->last;
 	return true;
 }
@@ -218,11 +248,18 @@ rxq_take(struct rtap_rxq *rxq, unsigned int idx)
 	return m;
 }
 
+/* Large frames come in smaller bursts, which fit in the cache until the application has them. */
 static void
-rxq_adapt(struct rtap_rxq *rxq, unsigned int tried, unsigned int found)
+rxq_adapt(struct rtap_rxq *rxq, unsigned int tried, unsigned int found, uint64_t bytes)
 {
 	unsigned int probe = (found < tried) ? found + 1 : RTE_MAX(rxq->probe, 2 * tried);
 
+	if (unlikely(bytes > RTAP_RX_BURST_BYTES / 2)) {
+		unsigned int fit = RTAP_RX_BURST_BYTES * found / bytes;
+
+		fit = RTE_MAX(fit, 1U);
+		probe = RTE_MIN(probe, fit);
+	}
 	rxq->probe = RTE_MIN(probe, rxq->nb_slots);
 }
 
@@ -230,6 +267,7 @@ uint16_t
 rtap_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct rtap_rxq *rxq = queue;
+	uint64_t bytes = rxq->stats.bytes;
 	unsigned int tried, found = 0, i;
 	uint16_t nb_rx = 0;
 
@@ -248,7 +286,7 @@ rtap_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 		nb_rx += pkts[nb_rx] != NULL;
 	}
 
-	rxq_adapt(rxq, tried, found);
+	rxq_adapt(rxq, tried, found, rxq->stats.bytes - bytes);
 	if (found == 0)
 		rtap_ring_arm(&rxq->ring);
 	return nb_rx;
