@@ -4,19 +4,22 @@
 # make            build the plugin
 # make check      run the tests; as root: all of them
 # make demo       show what the driver does, as root
+# make bench      compare all paths to the kernel, as root: ten minutes, best on an idle machine
 # make install    put the plugin where DPDK programs look for drivers
 # make clean      remove the build directory
 #
-# CC=clang BUILD=build-clang OPTIONS='-Dwerror=true' choose compiler, directory and meson options.
+# CC=clang BUILD=build-clang OPTIONS='-Dwerror=true' choose compiler, directory and meson options,
+# BENCH='--brief' options of the benchmark.
 
 BUILD ?= build
 OPTIONS ?=
+BENCH ?=
 ifneq ($(origin CC),default)
 export CC
 endif
 
 .NOTPARALLEL:
-.PHONY: all setup check demo install clean
+.PHONY: all setup check demo bench install clean
 
 all: $(BUILD)/build.ninja
 	meson compile -C $(BUILD)
@@ -33,6 +36,10 @@ check: setup all
 
 demo: setup all
 	devtools/demo.sh $(BUILD)
+
+bench: setup all
+	$(BUILD)/app/kpath-perf --json=$(BUILD)/kpath-perf.json $(BENCH)
+	devtools/plot-bench.py $(BUILD)/kpath-perf.json
 
 install: all
 	meson install -C $(BUILD) --no-rebuild

@@ -20,6 +20,7 @@ usage="usage: ${0##*/} [--check] DPDK_TREE
 driver=drivers/net/rtap
 guide=doc/guides/nics/rtap.rst
 features=doc/guides/nics/features/rtap.ini
+images=doc/guides/nics/img/rtap_*.svg
 unit_test=app/test/test_pmd_rtap.c
 
 die() {
@@ -152,8 +153,13 @@ stage_compat() {
 }
 
 stage_guide() {
+	local file
+
 	stage_file "$ours/$guide" "$guide"
 	stage_file "$ours/$features" "$features"
+	for file in "$ours"/$images; do
+		stage_file "$file" "${images%/*}/${file##*/}"
+	done
 	stage_edit doc/guides/nics/index.rst \
 		insert_sorted '^    build_and_test$' '    rtap' '    rtap'
 }
@@ -190,7 +196,7 @@ stage_test() {
 stage_maintainers() {
 	local person
 
-	awk -v RS= -v "files=$driver/ $guide $features $unit_test" '
+	awk -v RS= -v "files=$driver/ $guide $images $features $unit_test" '
 		function is_imported(file) { return index(" " files " ", " " file " ") }
 		index($0, "\nF: drivers/net/rtap/") {
 			count = split($0, line, "\n")

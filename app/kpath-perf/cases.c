@@ -31,12 +31,16 @@ const struct path paths[] = {
 		.flags = LOOP_FILE | LOOP_MULTISHOT },
 	{ "loop-hdrlen", "loop-file with a hint of what is to be linear", &loop_ops,
 		.flags = LOOP_FILE | LOOP_HDRLEN },
+	{ "loop-steer", "loop-file with a steering program", &loop_ops,
+		.flags = LOOP_FILE | LOOP_STEER },
+	{ "loop-sndbuf", "loop-file with a send buffer of 1 MiB", &loop_ops,
+		.flags = LOOP_FILE | LOOP_SNDBUF },
 };
 const unsigned int nb_paths = RTE_DIM(paths);
 
 #define PEERS "rtap rtap-rw net_tap af_packet af_xdp"
 #define LOOPS " loop-rw loop-uring loop-file loop-buf loop-sqpoll"
-#define TX_TRIALS " loop-ringfd loop-skip loop-hdrlen"
+#define TX_TRIALS " loop-ringfd loop-skip loop-hdrlen loop-sndbuf"
 #define RX_TRIALS " loop-link loop-multi"
 #define PAIR_PATHS PEERS " veth loop-rw loop-uring loop-file"
 
@@ -58,8 +62,8 @@ const struct bench_case cases[] = {
 	{ &test_tx, { 64, 32, 1, .to = TO_SOCKET }, PEERS LOOPS, true },
 	{ &test_tx, { 64, 32, 1, .to = TO_CLOSED }, PEERS LOOPS },
 	/* Queues */
-	{ &test_tx, { 64, 32, 2 }, PEERS LOOPS },
-	{ &test_tx, { 64, 32, 4 }, PEERS LOOPS },
+	{ &test_tx, { 64, 32, 2 }, PEERS LOOPS " loop-steer" },
+	{ &test_tx, { 64, 32, 4 }, PEERS LOOPS " loop-steer" },
 
 	{ &test_rx, { 64, 32, 1 }, PEERS LOOPS RX_TRIALS, true },
 	{ &test_rx, { 512, 32, 1 }, PEERS LOOPS },
@@ -72,8 +76,11 @@ const struct bench_case cases[] = {
 	{ &test_rx, { 64, 256, 1 }, PEERS LOOPS },
 	{ &test_rx, { 64, 32, 2 }, PEERS LOOPS },
 	{ &test_rx, { 64, 32, 4 }, PEERS LOOPS },
-	/* What the kernel has not segmented, into mbufs of 2 KiB and into ones that hold all of it */
+	/* What the kernel has not segmented, into mbufs of 2 KiB and into larger ones */
 	{ &test_rx, { KPERF_FRAME_MAX, 32, 1, .gso = true }, "rtap rtap-rw" LOOPS, true },
+	{ &test_rx, { KPERF_FRAME_MAX, 8, 1, .gso = true }, "rtap rtap-rw" LOOPS },
+	{ &test_rx, { KPERF_FRAME_MAX, 4, 1, .gso = true }, "rtap rtap-rw" LOOPS },
+	{ &test_rx, { KPERF_FRAME_MAX, 2, 1, .gso = true }, "rtap rtap-rw" LOOPS },
 	{ &test_rx, { KPERF_FRAME_MAX, 32, 1, 9216, .gso = true }, "rtap rtap-rw" },
 	{ &test_rx, { KPERF_FRAME_MAX, 32, 1, 65400, .gso = true }, "rtap rtap-rw" },
 

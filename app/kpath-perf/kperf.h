@@ -135,7 +135,9 @@ extern const unsigned int nb_paths;
 #define LOOP_SKIP	(1U << 5)	/* no completion for what succeeded */
 #define LOOP_LINK	(1U << 6)	/* reads end with the first that finds nothing */
 #define LOOP_MULTISHOT	(1U << 7)	/* one read serves many packets */
-#define LOOP_HDRLEN	(1U << 8)	/* virtio_net_hdr.hdr_len says how much is to be linear */
+#define LOOP_HDRLEN	(1U << 8)	/* hdr_len says how much is to be linear */
+#define LOOP_STEER	(1U << 9)	/* a steering program instead of the flow table */
+#define LOOP_SNDBUF	(1U << 10)	/* the send buffer has a limit */
 extern const struct path_ops loop_ops;
 
 #define DPDK_VETH	(1U << 0)	/* the driver opens one end of a veth pair */
@@ -165,7 +167,7 @@ struct test {
 
 extern const struct test test_tx, test_rx, test_load, test_idle, test_rtt, test_tcp;
 
-/* A case in the table: test, parameters, and the paths it is for ("" or NULL: all that can). */
+/* A case in the table: test, parameters, and the paths that it is for. */
 struct bench_case {
 	const struct test *test;
 	struct params params;
@@ -212,7 +214,7 @@ int net_packet_socket(unsigned int ifindex, bool vnet_hdr);
 /** A UDP socket on that address; port 0: any. With a large buffer. */
 int net_udp_socket(uint32_t addr, uint16_t udp_port);
 
-/** Length of the frame that frame_write() makes of these parameters. */
+/** Write the frame that the port's parameters describe; flow 0 may be of the test ethertype. */
 void frame_write(uint8_t *data, const struct port *port, unsigned int flow);
 /** Have the kernel send n frames out of the interface; returns how many it took. */
 unsigned int kernel_send(const struct port *port, unsigned int n);

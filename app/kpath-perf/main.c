@@ -32,6 +32,7 @@ struct options {
 	const char *json;
 	const char *tests;	/* names, separated by commas */
 	const char *paths;
+	const char *only;	/* words of the case */
 	bool huge;
 };
 
@@ -277,6 +278,23 @@ measure(struct port *ports, const struct bench_case *c, const struct options *op
 	c->test->measure(ports, options->ms * UINT64_C(1000000), result);
 }
 
+/* A line that is written over; none when all is done, or nobody watches. */
+static void
+show_progress(const struct bench_case *c, unsigned int round, unsigned int rounds,
+		const char *path)
+{
+	char words[128];
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r%-98s\r", "");
+	if (c == NULL)
+		return;
+	params_print(words, sizeof(words), c);
+	fprintf(stderr, "%u of %u: %s, %s: round %u of %u: %s", (unsigned int)(c - cases) + 1,
+		nb_cases, c->test->name, words, round, rounds, path);
+}
+
 static void
 run_case(struct report *report, const struct bench_case *c, const struct options *options)
 {
@@ -300,14 +318,11 @@ run_case(struct report *report, const struct bench_case *c, const struct options
 		for (i = 0; i < n; i++) {
 			if (series[i].why != NULL)
 				continue;
-			if (isatty(STDERR_FILENO))
-				fprintf(stderr, "\r%-78s\r%s: round %u of %u: %s", "", c->test->name,
-					round + 1, options->rounds, series[i].path->name);
+			show_progress(c, round + 1, options->rounds, series[i].path->name);
 			measure(ports[i], c, options, &series[i].rounds[series[i].n++]);
 		}
 	}
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r%-78s\r", "");
+	show_progress(NULL, 0, 0, NULL);
 	for (i = 0; i < n; i++)
 		if (series[i].why == NULL)
 			close_path(ports[i], c);
@@ -318,7 +333,11 @@ run_case(struct report *report, const struct bench_case *c, const struct options
 static bool
 wanted(const struct bench_case *c, const struct options *options)
 {
-	return (!options->brief || c->brief) &&
+	char words[128];
+
+	params_print(words, sizeof(words), c);
+	return (options->only == NULL || strstr(words, options->only) != NULL) &&
+		(!options->brief || c->brief) &&
 		(options->tests == NULL || listed(options->tests, c->test->name, ",")) &&
 		c->params.queues <= CPU_COUNT(&all_cpus);
 }
@@ -352,6 +371,7 @@ print_help(void)
 		"  --brief          the short form: fewer cases\n"
 		"  --tests=A,B      only these tests: tx, rx, load, idle, rtt, tcp\n"
 		"  --paths=A,B      only these paths, see --list\n"
+		"  --only=WORDS     only cases with these words, see --list\n"
 		"  --rounds=N       measure each path N times, in turns (default %u)\n"
 		"  --duration=MS    so long each time (default %u)\n"
 		"  --json=FILE      write the results there as well\n"
@@ -417,6 +437,7 @@ parse_options(int argc, char **argv)
 		{ "brief", no_argument, NULL, 'b' },
 		{ "tests", required_argument, NULL, 't' },
 		{ "paths", required_argument, NULL, 'p' },
+		{ "only", required_argument, NULL, 'o' },
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "duration", required_argument, NULL, 'd' },
 		{ "json", required_argument, NULL, 'j' },
@@ -433,6 +454,7 @@ parse_options(int argc, char **argv)
 		case 'b': o.brief = true; break;
 		case 't': o.tests = names("tests", optarg, is_test); break;
 		case 'p': o.paths = names("paths", optarg, is_path); break;
+		case 'o': o.only = optarg; break;
 		case 'r': o.rounds = number("rounds", optarg, KPERF_ROUNDS_MAX); break;
 		case 'd': o.ms = number("duration", optarg, 60000); break;
 		case 'j': o.json = optarg; break;

@@ -492,5 +492,6 @@ cpu_machine(void)
 			&irq, &softirq) != 7)
 		die("cannot read /proc/stat");
 	fclose(file);
-	return (user + nice + system + irq + softirq) * (UINT64_C(1000000000) / sysconf(_SC_CLK_TCK));
+	return (user + nice + system + irq + softirq) * UINT64_C(1000000000) /
+		sysconf(_SC_CLK_TCK);
 }

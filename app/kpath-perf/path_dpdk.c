@@ -122,16 +122,14 @@ configure(const struct port *port, const struct dpdk *dpdk)
 static int
 attach(struct port *port, struct dpdk *dpdk)
 {
-	const char *arg = port->path->arg, *driver_end = strchr(arg, ',');
+	const char *arg = port->path->arg;
 	bool veth = (port->path->flags & DPDK_VETH) != 0;
+	int len = strcspn(arg, ",");
 	char args[256];
-	int len = driver_end != NULL ? (int)(driver_end - arg) : (int)strlen(arg);
 
 	snprintf(dpdk->device, sizeof(dpdk->device), "%.*s%u", len, arg, port->number);
-	snprintf(args, sizeof(args), "iface=%s%s", veth ? port->app_ifname : port->ifname, arg + len);
-	if (strstr(arg, "queue_count") != NULL)
-		snprintf(args + strlen(args), sizeof(args) - strlen(args), "=%u",
-			port->params->queues);
+	snprintf(args, sizeof(args), "iface=%s%s", veth ? port->app_ifname : port->ifname,
+		arg + len);
 	if (rte_eal_hotplug_add("vdev", dpdk->device, args) != 0 ||
 	    rte_eth_dev_get_port_by_name(dpdk->device, &dpdk->id) != 0) {
 		port->why = "DPDK's driver does not take the interface, or is not installed";

@@ -262,11 +262,13 @@ json_case(struct report *report, const struct bench_case *c, const struct series
 	FILE *out = report->json;
 	unsigned int i;
 
-	fprintf(out, "%s\n{\"test\":\"%s\",\"primary\":\"%s\",\"len\":%u,\"burst\":%u,\"queues\":%u,"
-		"\"mbuf_room\":%u,\"streams\":%u,\"to\":\"%s\",\"gso\":%s,\"offload\":%s,\"paths\":[",
+	fprintf(out, "%s\n{\"test\":\"%s\",\"primary\":\"%s\",\"len\":%u,\"burst\":%u,",
 		report->first ? "" : ",", c->test->name, metrics[c->test->primary].name, p->len,
-		p->burst, p->queues, p->mbuf_room, p->streams, targets[p->to],
-		p->gso ? "true" : "false", p->offload ? "true" : "false");
+		p->burst);
+	fprintf(out, "\"queues\":%u,\"mbuf_room\":%u,\"streams\":%u,\"to\":\"%s\",", p->queues,
+		p->mbuf_room, p->streams, targets[p->to]);
+	fprintf(out, "\"gso\":%s,\"offload\":%s,\"paths\":[", p->gso ? "true" : "false",
+		p->offload ? "true" : "false");
 	report->first = false;
 	for (i = 0; i < n; i++) {
 		fprintf(out, "%s\n ", i == 0 ? "" : ",");

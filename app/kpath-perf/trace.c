@@ -64,7 +64,7 @@ count(pid_t tid)
 	return (stops - 1) / 2;
 }
 
-/* Trace the thread that asked for it, to the mark. It waits for the first answer before it begins. */
+/* Trace the thread that asked, to the mark. It waits for the first answer before it begins. */
 static void
 serve(int sock, pid_t tid)
 {
