@@ -595,7 +595,11 @@ void
 rtap_ring_writev(struct rtap_ring *ring, unsigned int file, struct rtap_req *reqs,
 		unsigned int n)
 {
-	ring_batch(ring, reqs, n, file, IORING_OP_WRITEV);
+	/* A batch pays from two on. */
+	if (n == 1 && ring->open)
+		rw_batch(ring, reqs, n, file, IORING_OP_WRITEV);
+	else
+		ring_batch(ring, reqs, n, file, IORING_OP_WRITEV);
 }
 
 /*
