@@ -20,7 +20,7 @@ usage="usage: ${0##*/} [--check] DPDK_TREE
 driver=drivers/net/rtap
 guide=doc/guides/nics/rtap.rst
 features=doc/guides/nics/features/rtap.ini
-images=doc/guides/nics/img/rtap_*.svg
+images='doc/guides/nics/img/rtap_*.svg'
 unit_test=app/test/test_pmd_rtap.c
 
 die() {

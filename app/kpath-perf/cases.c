@@ -39,9 +39,9 @@ const struct path paths[] = {
 const unsigned int nb_paths = RTE_DIM(paths);
 
 #define PEERS "rtap rtap-rw net_tap af_packet af_xdp"
-#define LOOPS " loop-rw loop-uring loop-file loop-buf loop-sqpoll"
-#define TX_TRIALS " loop-ringfd loop-skip loop-hdrlen loop-sndbuf"
-#define RX_TRIALS " loop-link loop-multi"
+#define LOOPS " loop-rw loop-uring loop-file loop-buf"
+#define TX_TRIALS " loop-sqpoll loop-ringfd loop-skip loop-hdrlen loop-sndbuf"
+#define RX_TRIALS " loop-sqpoll loop-link loop-multi"
 #define PAIR_PATHS PEERS " veth loop-rw loop-uring loop-file"
 
 const struct bench_case cases[] = {
@@ -87,7 +87,7 @@ const struct bench_case cases[] = {
 	{ &test_load, { 64, 32, 1 }, PEERS LOOPS, true },
 	{ &test_load, { 1514, 32, 1 }, PEERS LOOPS },
 
-	{ &test_idle, { 64, 32, 1 }, PEERS LOOPS, true },
+	{ &test_idle, { 64, 32, 1 }, PEERS LOOPS " loop-sqpoll", true },
 
 	{ &test_rtt, { 64, 32, 1 }, PAIR_PATHS, true },
 	{ &test_tcp, { 1514, 32, 1, .streams = 1 }, PAIR_PATHS },

@@ -24,6 +24,7 @@
 #define ROUNDS_DEFAULT 5
 #define MS_DEFAULT 100
 #define TXQLEN 4096
+#define SETTLE_US 15000
 
 struct options {
 	bool brief;
@@ -276,6 +277,8 @@ measure(struct port *ports, const struct bench_case *c, const struct options *op
 	for (m = 0; m < M_MAX; m++)
 		result->value[m] = NAN;
 	c->test->measure(ports, options->ms * UINT64_C(1000000), result);
+	/* Threads of the kernel's that worked for this path fall asleep before the next one's turn. */
+	usleep(SETTLE_US);
 }
 
 /* A line that is written over; none when all is done, or nobody watches. */

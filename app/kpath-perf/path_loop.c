@@ -41,7 +41,7 @@
 #define BUF_LEN (1027U * 64)
 #define BUFS_SIZE RTE_ALIGN_CEIL((size_t)KPERF_BURST_MAX * BUF_LEN, 2U << 20)
 #define BUF_GROUP 0
-#define SQPOLL_IDLE_MS 100
+#define SQPOLL_IDLE_MS 5
 
 struct loop_queue {
 	int fd;

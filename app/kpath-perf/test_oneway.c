@@ -200,24 +200,16 @@ fill_size(const struct port *port)
 	return RTE_MIN(fill, FILL_BYTES / port->params->len);
 }
 
-/* What is there and does not count. */
-static void
-discard(struct port *port)
-{
-	unsigned int queue, empty;
-
-	for (queue = 0; queue < port->params->queues; queue++)
-		for (empty = 0; empty < 100; empty++)
-			if (port->path->ops->rx(port, queue, KPERF_BURST_MAX) != 0)
-				empty = 0;
-}
-
+/* What is there and does not count. By the thread that polls the queue: rings have owners. */
 static int
 discard_worker(void *arg)
 {
-	const struct traced *t = arg;
+	const struct worker *w = arg;
+	unsigned int empty;
 
-	discard(t->port);
+	for (empty = 0; empty < 100; empty++)
+		if (w->port->path->ops->rx(w->port, w->queue, KPERF_BURST_MAX) != 0)
+			empty = 0;
 	return 0;
 }
 
@@ -250,9 +242,10 @@ measure_rx(struct port *port, uint64_t duration, struct result *result)
 	struct worker workers[KPERF_QUEUES_MAX], sum = {0};
 	uint64_t filled = 0, fill_ns = 0, start, n;
 	struct traced traced = { .port = port };
-	unsigned int rounds;
+	unsigned int rounds, i;
 
-	run_workers(discard_worker, &traced, sizeof(traced), 1);
+	init_workers(workers, port, 0);
+	run_workers(discard_worker, workers, sizeof(*workers), params->queues);
 	for (rounds = 0; sum.ns < duration && rounds < 1000; rounds++) {
 		struct worker now;
 
@@ -263,8 +256,8 @@ measure_rx(struct port *port, uint64_t duration, struct result *result)
 		filled += n;
 		if (n == 0)
 			break;
-		workers[0].duration = workers[1].duration = workers[2].duration =
-			workers[3].duration = n;
+		for (i = 0; i < params->queues; i++)
+			workers[i].duration = n;
 		rte_atomic_store_explicit(&nb_drained, 0, rte_memory_order_relaxed);
 		run_workers(rx_worker, workers, sizeof(*workers), params->queues);
 		now = sum_workers(workers, params->queues);
@@ -368,7 +361,7 @@ idle_worker(void *arg)
 	uint64_t start;
 	unsigned int i;
 
-	discard(w->port);
+	discard_worker(w);
 	start = now_ns();
 	while (w->ns < w->duration) {
 		for (i = 0; i < 256; i++)
