@@ -277,7 +277,7 @@ measure(struct port *ports, const struct bench_case *c, const struct options *op
 	for (m = 0; m < M_MAX; m++)
 		result->value[m] = NAN;
 	c->test->measure(ports, options->ms * UINT64_C(1000000), result);
-	/* Threads of the kernel's that worked for this path fall asleep before the next one's turn. */
+	/* Threads of the kernel's that worked for this path fall asleep before the next turn. */
 	usleep(SETTLE_US);
 }
 
