@@ -252,8 +252,8 @@ rxq_set_shape(struct rtap_rxq *rxq, const struct rte_eth_dev *dev, uint16_t queu
  * pages it is in one piece for us, and in many for devices that see physical addresses.
  */
 struct pool_mem {
-	uintptr_t begin;
-	uintptr_t end;
+	char *begin;
+	char *end;
 	size_t len;
 };
 
@@ -261,7 +261,7 @@ static void
 collect_mem(struct rte_mempool *pool __rte_unused, void *arg, struct rte_mempool_memhdr *memhdr,
 		unsigned int idx)
 {
-	uintptr_t begin = (uintptr_t)memhdr->addr, end = begin + memhdr->len;
+	char *begin = memhdr->addr, *end = begin + memhdr->len;
 	struct pool_mem *mem = arg;
 
 	mem->begin = idx == 0 ? begin : RTE_MIN(mem->begin, begin);
@@ -280,11 +280,11 @@ rxq_register(struct rtap_rxq *rxq, const char *ifname, uint16_t queue_id)
 	int ret;
 
 	rte_mempool_mem_iter(rxq->pool, collect_mem, &mem);
-	if (mem.end - mem.begin != mem.len ||
+	if ((size_t)(mem.end - mem.begin) != mem.len ||
 	    (rte_pktmbuf_priv_flags(rxq->pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) != 0)
 		return;
 	ret = rtap_ring_set_memory(&rxq->ring,
-		&(struct iovec){ (void *)mem.begin, mem.len });
+		&(struct iovec){ mem.begin, mem.len });
 	if (ret != 0)
 		PMD_LOG(INFO, "%s: Rx queue %u: mbufs cannot be registered with io_uring: %s",
 			ifname, queue_id, strerror(-ret));

@@ -210,6 +210,9 @@ slot_check(struct rtap_rxq *rxq, unsigned int idx)
 		(rxq->slots[idx].last - 1) * (uint32_t)rxq->seg_len;
 
 	if (unlikely(res < 0)) {
+		/* A buffer that is not where the pool's memory is: read the ordinary way. */
+		if (res == -EFAULT)
+			rxq->ring.mem.iov_len = 0;
 		rxq->stats.read_errors++;
 		return false;
 	}
