@@ -216,6 +216,8 @@ int net_udp_socket(uint32_t addr, uint16_t udp_port);
 
 /** Write the frame that the port's parameters describe; flow 0 may be of the test ethertype. */
 void frame_write(uint8_t *data, const struct port *port, unsigned int flow);
+/** Move a frame that is of a flow to another one. */
+void frame_set_flow(uint8_t *data, unsigned int flow);
 /** Have the kernel send n frames out of the interface; returns how many it took. */
 unsigned int kernel_send(const struct port *port, unsigned int n);
 /** Read what waits in a socket; returns how many datagrams. */

@@ -100,6 +100,9 @@ run_workers(int (*run)(void *), void *args, size_t size, unsigned int n)
 	}
 	for (i = 0, lcore = 0; i < n; i++) {
 		lcore = rte_get_next_lcore(i == 0 ? (unsigned int)-1 : lcore, 1, 0);
+		/* rte_eal_wait_lcore() spins, on a CPU that others need. */
+		while (rte_eal_get_lcore_state(lcore) != WAIT)
+			usleep(200);
 		rte_eal_wait_lcore(lcore);
 	}
 }
@@ -110,7 +113,7 @@ start_eal(const struct options *options)
 	static const char * const constant[] = {
 		"kpath-perf", "--no-pci", "--no-telemetry", "--log-level=*:critical", "-m", "512",
 	};
-	static char lcores[512];
+	static char lcores[8192];
 	char *args[RTE_DIM(constant) + 3];
 	unsigned int n, i;
 	int len;
@@ -216,15 +219,18 @@ close_port(struct port *port)
 	port->path->ops->close(port);
 }
 
-/* Numbers of interfaces and subnets: a subnet for each path, two ports in each. */
+/*
+ * A subnet for each path of a case, two ports in each. Names of interfaces are used once: the
+ * kernel may let go of one late.
+ */
 static int
 open_port(struct port *port, const struct path *path, const struct params *params,
-		unsigned int subnet, unsigned int end)
+		unsigned int subnet, unsigned int pair, unsigned int end)
 {
 	*port = (struct port){
 		.path = path,
 		.params = params,
-		.number = 2 * subnet + end,
+		.number = 2 * pair + end,
 		.addr = (10U << 24) + ((1 + subnet) << 8) + 1 + end,
 		.packet_sock = -1,
 	};
@@ -242,9 +248,12 @@ static bool
 open_path(struct port ports[2], const struct bench_case *c, const struct path *path,
 		unsigned int subnet)
 {
-	if (open_port(&ports[0], path, &c->params, subnet, 0) != 0)
+	static unsigned int pair;
+
+	pair++;
+	if (open_port(&ports[0], path, &c->params, subnet, pair, 0) != 0)
 		return false;
-	if (c->test->pair && open_port(&ports[1], path, &c->params, subnet, 1) != 0) {
+	if (c->test->pair && open_port(&ports[1], path, &c->params, subnet, pair, 1) != 0) {
 		ports[0].why = ports[1].why;
 		path->ops->close(&ports[0]);
 		return false;

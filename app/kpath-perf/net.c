@@ -67,8 +67,6 @@ make_namespace(void)
 	/* Nothing that the kernel says of its own accord. */
 	net_sysctl("ipv6/conf/all/disable_ipv6", "1");
 	net_sysctl("ipv6/conf/default/disable_ipv6", "1");
-	/* Softirqs take what one burst brings. */
-	net_sysctl("core/netdev_max_backlog", "100000");
 	return own_namespace();
 }
 
@@ -244,7 +242,7 @@ void
 net_set_offload(const char *ifname, bool on)
 {
 	static const uint32_t commands[] = {
-		ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO,
+		ETHTOOL_STXCSUM, ETHTOOL_STSO,
 	};
 	size_t i;
 
@@ -407,7 +405,18 @@ frame_write(uint8_t *data, const struct port *port, unsigned int flow)
 		h.udp.dst_port = rte_cpu_to_be_16(9);
 		h.udp.dgram_len = rte_cpu_to_be_16(l4_len);
 	}
+	/* For somebody else: the kernel looks at the flow and drops it. */
+	if (params->to == TO_NOBODY)
+		h.eth.dst_addr.addr_bytes[5] ^= 0x55;
 	memcpy(data, &h, params->gso ? sizeof(h) : sizeof(h) - sizeof(h.tcp) + sizeof(h.udp));
+}
+
+void
+frame_set_flow(uint8_t *data, unsigned int flow)
+{
+	rte_be16_t src_port = rte_cpu_to_be_16(1024 + flow);
+
+	memcpy(data + offsetof(struct frame_headers, udp), &src_port, sizeof(src_port));
 }
 
 unsigned int

@@ -76,7 +76,7 @@ make_pool(const struct port *port, const struct dpdk *dpdk)
 			rte_strerror(rte_errno));
 	sample.port = port;
 	sample.room = dpdk->room;
-	frame_write(sample.frame, port, 0);
+	frame_write(sample.frame, port, port->params->queues > 1);
 	rte_mempool_obj_iter(pool, fill_mbuf, &sample);
 	return pool;
 }
@@ -100,7 +100,9 @@ configure(const struct port *port, const struct dpdk *dpdk)
 		return ret;
 	if (conf.rxmode.mtu > info.max_mtu || params->gso)
 		conf.rxmode.mtu = 1500;
-	conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
+	/* Only where it is needed: net_tap reads into all its descriptors then. */
+	if (conf.rxmode.mtu + 22U >= dpdk->room || offload)
+		conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
 	conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (offload) {
 		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_CHECKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO;
@@ -244,9 +246,11 @@ dpdk_tx(struct port *port, unsigned int queue, unsigned int n)
 {
 	const struct dpdk *dpdk = port->priv;
 	struct rte_mbuf *pkts[KPERF_BURST_MAX];
-	unsigned int sent;
+	unsigned int sent, i;
 
 	n = alloc_frames(dpdk, pkts, n, port->params->len);
+	for (i = 0; port->params->queues > 1 && i < n; i++)
+		frame_set_flow(rte_pktmbuf_mtod(pkts[i], uint8_t *), 1 + queue);
 	sent = rte_eth_tx_burst(dpdk->id, queue, pkts, n);
 	if (sent < n)
 		rte_pktmbuf_free_bulk(&pkts[sent], n - sent);

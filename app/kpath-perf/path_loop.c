@@ -216,7 +216,7 @@ loop_unavailable(unsigned int flags)
 }
 
 static void
-fill_buffers(struct loop_queue *q, const struct port *port)
+fill_buffers(struct loop_queue *q, const struct port *port, unsigned int flow)
 {
 	struct virtio_net_hdr_v1 hdr = {0};
 	unsigned int i;
@@ -226,7 +226,7 @@ fill_buffers(struct loop_queue *q, const struct port *port)
 		hdr.hdr_len = RTE_MIN(port->params->len, 128U);
 	for (i = 0; i < KPERF_BURST_MAX; i++) {
 		memcpy(queue_buf(q, i), &hdr, sizeof(hdr));
-		frame_write(queue_buf(q, i) + HDR_LEN, port, 0);
+		frame_write(queue_buf(q, i) + HDR_LEN, port, flow);
 	}
 }
 
@@ -287,6 +287,7 @@ prep(const struct loop *loop, struct loop_queue *q, uint8_t op, int fd, uint8_t 
 	sqe->flags = registered ? IOSQE_FIXED_FILE : 0;
 	sqe->rw_flags = RWF_NOWAIT;
 	sqe->user_data = i;
+	q->res[i] = -EAGAIN;
 	if (op == IORING_OP_READ_FIXED || op == IORING_OP_WRITE_FIXED)
 		sqe->buf_index = 0;
 }
@@ -342,7 +343,7 @@ loop_tx(struct port *port, unsigned int queue, unsigned int n)
 	unsigned int i, done = 0;
 
 	if (!q->filled)
-		fill_buffers(q, port);
+		fill_buffers(q, port, port->params->queues > 1 ? 1 + queue : 0);
 	need_setup(loop, q);
 	if ((loop->flags & LOOP_RW) == 0)
 		return tx_uring(loop, q, n, len);

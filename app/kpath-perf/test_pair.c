@@ -104,6 +104,7 @@ set_timeout(int sock, unsigned int ms)
 
 struct echo {
 	int sock;
+	unsigned int workers;	/* 0: the path has none */
 	RTE_ATOMIC(bool) stop;
 };
 
@@ -116,7 +117,7 @@ echo_main(void *arg)
 	char buf[2048];
 	ssize_t n;
 
-	leave_workers_alone(1);
+	leave_workers_alone(e->workers);
 	while (!rte_atomic_load_explicit(&e->stop, rte_memory_order_relaxed)) {
 		n = recvfrom(e->sock, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len);
 		if (n > 0)
@@ -182,7 +183,7 @@ ping_pong(const struct port *ports, uint64_t duration, struct result *result)
 	}
 	close(sock);
 	result->value[M_LOST] = 1e3 * lost / (n + lost);
-	if (n < 100)
+	if (n < 10)
 		return;
 	qsort(times, n, sizeof(*times), compare);
 	result->value[M_P50] = times[n / 2] / 1e3;
@@ -194,9 +195,9 @@ static void
 measure_rtt(struct port *ports, uint64_t duration, struct result *result)
 {
 	struct forwarder f = { .ports = ports };
-	struct echo e = {0};
-	pthread_t forwarder = 0, server;
 	bool forwards = ports[0].path->ops->forward != NULL;
+	struct echo e = { .workers = forwards };
+	pthread_t forwarder = 0, server;
 
 	net_enter(net_far);
 	e.sock = net_udp_socket(ports[1].addr, PORT_BASE);
@@ -206,7 +207,9 @@ measure_rtt(struct port *ports, uint64_t duration, struct result *result)
 		forwarder = start_forwarder(&f);
 	if (pthread_create(&server, NULL, echo_main, &e) != 0)
 		die("cannot start a thread");
+	leave_workers_alone(forwards);
 	ping_pong(ports, duration, result);
+	leave_workers_alone(0);
 	rte_atomic_store_explicit(&e.stop, true, rte_memory_order_relaxed);
 	pthread_join(server, NULL);
 	close(e.sock);
@@ -220,6 +223,7 @@ measure_rtt(struct port *ports, uint64_t duration, struct result *result)
 
 struct stream {
 	int sock;
+	unsigned int workers;
 	uint64_t bytes;
 	RTE_ATOMIC(bool) *stop;
 };
@@ -230,7 +234,7 @@ send_main(void *arg)
 	struct stream *s = arg;
 	char *buf = calloc(1, TCP_CHUNK);
 
-	leave_workers_alone(1);
+	leave_workers_alone(s->workers);
 	while (buf != NULL && !rte_atomic_load_explicit(s->stop, rte_memory_order_relaxed))
 		if (send(s->sock, buf, TCP_CHUNK, MSG_NOSIGNAL) < 0 && errno != EAGAIN)
 			break;
@@ -245,7 +249,7 @@ receive_main(void *arg)
 	char *buf = malloc(TCP_CHUNK);
 	ssize_t n;
 
-	leave_workers_alone(1);
+	leave_workers_alone(s->workers);
 	while (buf != NULL && !rte_atomic_load_explicit(s->stop, rte_memory_order_relaxed)) {
 		n = recv(s->sock, buf, TCP_CHUNK, 0);
 		if (n == 0 || (n < 0 && errno != EAGAIN))
@@ -302,6 +306,7 @@ run_streams(const struct port *ports, uint64_t duration, struct result *result)
 		}
 		senders[n] = (struct stream){ .sock = socks[0], .stop = &stop };
 		receivers[n] = (struct stream){ .sock = socks[1], .stop = &stop };
+		senders[n].workers = receivers[n].workers = ports[0].path->ops->forward != NULL;
 	}
 	for (i = 0; i < n; i++)
 		if (pthread_create(&threads[2 * i], NULL, send_main, &senders[i]) != 0 ||
