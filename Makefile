@@ -4,7 +4,7 @@
 # make            build the plugin
 # make check      run the tests; as root: all of them
 # make demo       show what the driver does, as root
-# make bench      compare all paths to the kernel, as root: ten minutes, best on an idle machine
+# make bench      compare all paths to the kernel, as root: six minutes, best on an idle machine
 # make install    put the plugin where DPDK programs look for drivers
 # make clean      remove the build directory
 #
