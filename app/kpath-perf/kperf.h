@@ -8,14 +8,17 @@
 /*
  * kpath-perf: what the paths between an application and the Linux kernel cost, side by side.
  *
- * main.c		options, the order of measurements
- * cases.c		what is measured: a row for each case
- * paths.c		what is compared: a row for each path
+ * main.c		the order of measurements
+ * options.c		the command line
+ * cases.c		what is compared and what is measured: a row for each path and each case
  * path_loop.c		bare programs over a TAP, without DPDK
  * path_dpdk.c		DPDK ports
  * test_oneway.c	into the kernel, out of the kernel, nothing at all
  * test_pair.c		between two namespaces, through two ports
- * net.c		namespaces, interfaces, sockets, frames
+ * threads.c		which CPU does what
+ * net.c		namespaces, interfaces, sockets
+ * frame.c		frames, and the kernel's sender
+ * clock.c		time, and CPU time
  * trace.c		counts system calls
  * report.c		medians, table, JSON
  *
@@ -182,6 +185,32 @@ extern const unsigned int nb_cases;
 
 /** End with a message. */
 void die(const char *format, ...) __rte_format_printf(1, 2) __rte_noreturn;
+
+/* options.c */
+
+struct options {
+	bool brief;
+	unsigned int rounds;
+	unsigned int ms;
+	const char *json;
+	const char *tests;	/* names, separated by commas */
+	const char *paths;
+	const char *only;	/* words of the case */
+	bool huge;
+};
+
+struct options options_parse(int argc, char **argv);
+/** Is name among these, separated by the given characters? */
+bool listed(const char *names, const char *name, const char *separators);
+
+/* threads.c */
+
+/** Find out which CPUs there are for this process; nb_cpus() says how many. */
+void threads_init(void);
+unsigned int nb_cpus(void);
+void threads_start_eal(bool huge);
+/** Start the thread that takes net_tap's signals, so that others do not. */
+void threads_divert_signals(void);
 /** Run on the worker lcores 0 to n - 1 at once; arguments are size bytes apart. */
 void run_workers(int (*run)(void *), void *args, size_t size, unsigned int n);
 /** The CPU that workers get last. */
@@ -214,14 +243,19 @@ int net_packet_socket(unsigned int ifindex, bool vnet_hdr);
 /** A UDP socket on that address; port 0: any. With a large buffer. */
 int net_udp_socket(uint32_t addr, uint16_t udp_port);
 
+/** Read what waits in a socket; returns how many datagrams. */
+unsigned int socket_drain(int sock);
+
+/* frame.c */
+
 /** Write the frame that the port's parameters describe; flow 0 may be of the test ethertype. */
 void frame_write(uint8_t *data, const struct port *port, unsigned int flow);
 /** Move a frame that is of a flow to another one. */
 void frame_set_flow(uint8_t *data, unsigned int flow);
 /** Have the kernel send n frames out of the interface; returns how many it took. */
 unsigned int kernel_send(const struct port *port, unsigned int n);
-/** Read what waits in a socket; returns how many datagrams. */
-unsigned int socket_drain(int sock);
+
+/* clock.c */
 
 /** ns of CPU time that the machine has spent, of the calling thread, and of the clock. */
 uint64_t cpu_machine(void);

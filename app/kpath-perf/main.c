@@ -3,10 +3,7 @@
  */
 
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,28 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_debug.h>
 #include <rte_eal.h>
-#include <rte_launch.h>
-#include <rte_lcore.h>
 
 #include "kperf.h"
 
-#define ROUNDS_DEFAULT 5
-#define MS_DEFAULT 100
 #define TXQLEN 4096
 #define SETTLE_US 15000
-
-struct options {
-	bool brief;
-	unsigned int rounds;
-	unsigned int ms;
-	const char *json;
-	const char *tests;	/* names, separated by commas */
-	const char *paths;
-	const char *only;	/* words of the case */
-	bool huge;
-};
 
 void
 die(const char *format, ...)
@@ -52,136 +33,8 @@ die(const char *format, ...)
 }
 
 /*
- * Threads: lcore 0 coordinates and floats, the workers have a CPU each, as far as there are enough
- */
-
-static cpu_set_t all_cpus;
-
-static int
-nth_cpu(unsigned int n)
-{
-	int cpu;
-
-	n %= CPU_COUNT(&all_cpus);
-	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &all_cpus) && n-- == 0)
-			return cpu;
-	return 0;
-}
-
-int
-helper_cpu(void)
-{
-	return nth_cpu(CPU_COUNT(&all_cpus) - 1);
-}
-
-void
-leave_workers_alone(unsigned int n)
-{
-	cpu_set_t cpus = all_cpus;
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		CPU_CLR(nth_cpu(i), &cpus);
-	if (CPU_COUNT(&cpus) == 0)
-		cpus = all_cpus;
-	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
-}
-
-void
-run_workers(int (*run)(void *), void *args, size_t size, unsigned int n)
-{
-	unsigned int lcore = 0, i;
-
-	for (i = 0; i < n; i++) {
-		lcore = rte_get_next_lcore(i == 0 ? (unsigned int)-1 : lcore, 1, 0);
-		if (rte_eal_remote_launch(run, (char *)args + i * size, lcore) != 0)
-			die("a worker is busy");
-	}
-	for (i = 0, lcore = 0; i < n; i++) {
-		lcore = rte_get_next_lcore(i == 0 ? (unsigned int)-1 : lcore, 1, 0);
-		/* rte_eal_wait_lcore() spins, on a CPU that others need. */
-		while (rte_eal_get_lcore_state(lcore) != WAIT)
-			usleep(200);
-		rte_eal_wait_lcore(lcore);
-	}
-}
-
-static void
-start_eal(const struct options *options)
-{
-	static const char * const constant[] = {
-		"kpath-perf", "--no-pci", "--no-telemetry", "--log-level=*:critical", "-m", "512",
-	};
-	static char lcores[8192];
-	char *args[RTE_DIM(constant) + 3];
-	unsigned int n, i;
-	int len;
-
-	for (n = 0; n < RTE_DIM(constant); n++)
-		args[n] = strdup(constant[n]);
-	args[n++] = strdup(options->huge ? "--in-memory" : "--no-huge");
-	if (!options->huge)
-		args[n++] = strdup("--no-shconf");
-	args[n++] = lcores;
-	len = snprintf(lcores, sizeof(lcores), "--lcores=0@(");
-	for (i = 0; i < (unsigned int)CPU_COUNT(&all_cpus); i++)
-		len += snprintf(lcores + len, sizeof(lcores) - len, "%s%d", i == 0 ? "" : ",",
-			nth_cpu(i));
-	len += snprintf(lcores + len, sizeof(lcores) - len, ")");
-	for (i = 0; i < KPERF_QUEUES_MAX; i++)
-		len += snprintf(lcores + len, sizeof(lcores) - len, ",%u@%d", i + 1, nth_cpu(i));
-	if (rte_eal_init(n, args) < 0)
-		die("DPDK does not start; without huge pages, use --no-huge");
-}
-
-/*
- * net_tap has the kernel send a signal for each packet, to any thread that does not block it. Here
- * that is one that does nothing else, as testpmd's main thread: not the one that measures.
- */
-static void *
-signals_main(void *arg)
-{
-	leave_workers_alone(1);
-	pthread_sigmask(SIG_UNBLOCK, arg, NULL);
-	for (;;)
-		pause();
-	return NULL;
-}
-
-static void
-divert_signals(void)
-{
-	static sigset_t signals;
-	pthread_t thread;
-	int sig;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGIO);
-	for (sig = SIGRTMIN; sig <= SIGRTMAX; sig++)
-		sigaddset(&signals, sig);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	if (pthread_create(&thread, NULL, signals_main, &signals) != 0)
-		die("cannot start a thread");
-}
-
-/*
  * Ports
  */
-
-/* Is name among these, separated by the given characters? */
-static bool
-listed(const char *names, const char *name, const char *separators)
-{
-	size_t len = strlen(name), n;
-
-	for (; *names != '\0'; names += n + (names[n] != '\0')) {
-		n = strcspn(names, separators);
-		if (n == len && strncmp(names, name, n) == 0)
-			return true;
-	}
-	return false;
-}
 
 static void
 open_kernel_end(struct port *port, int ns)
@@ -351,134 +204,7 @@ wanted(const struct bench_case *c, const struct options *options)
 	return (options->only == NULL || strstr(words, options->only) != NULL) &&
 		(!options->brief || c->brief) &&
 		(options->tests == NULL || listed(options->tests, c->test->name, ",")) &&
-		c->params.queues <= CPU_COUNT(&all_cpus);
-}
-
-/*
- * Options
- */
-
-static void
-print_list(void)
-{
-	char words[128];
-	unsigned int i;
-
-	printf("Paths:\n");
-	for (i = 0; i < nb_paths; i++)
-		printf("  %-12s %s\n", paths[i].name, paths[i].what);
-	printf("\nCases (*: also in the short form):\n");
-	for (i = 0; i < nb_cases; i++) {
-		params_print(words, sizeof(words), &cases[i]);
-		printf("%c %-5s %s\n", cases[i].brief ? '*' : ' ', cases[i].test->name, words);
-	}
-}
-
-static void
-print_help(void)
-{
-	printf("kpath-perf: what the paths between an application and the kernel cost\n"
-		"\n"
-		"As root: kpath-perf [OPTION]...\n"
-		"  --brief          the short form: fewer cases\n"
-		"  --tests=A,B      only these tests: tx, rx, load, idle, rtt, tcp\n"
-		"  --paths=A,B      only these paths, see --list\n"
-		"  --only=WORDS     only cases with these words, see --list\n"
-		"  --rounds=N       measure each path N times, in turns (default %u)\n"
-		"  --duration=MS    so long each time (default %u)\n"
-		"  --json=FILE      write the results there as well\n"
-		"  --no-huge        do without huge pages\n"
-		"  --list           show paths and cases\n"
-		"  --help           show this\n"
-		"\n"
-		"All interfaces and all traffic are in network namespaces of this process.\n"
-		"Exit status: 0, 1 after an error, 77 if nothing can be measured here.\n",
-		ROUNDS_DEFAULT, MS_DEFAULT);
-}
-
-static unsigned int
-number(const char *name, const char *text, unsigned int max)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*text == '\0' || *end != '\0' || value == 0 || value > max)
-		die("--%s: '%s' is not a number from 1 to %u", name, text, max);
-	return value;
-}
-
-/* Every name must be one that there is. */
-static const char *
-names(const char *option, const char *text, bool (*known)(const char *))
-{
-	char *copy = strdup(text), *save, *name;
-
-	for (name = strtok_r(copy, ",", &save); name != NULL; name = strtok_r(NULL, ",", &save))
-		if (!known(name))
-			die("--%s: '%s' is not known; see --list", option, name);
-	free(copy);
-	return text;
-}
-
-static bool
-is_test(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < nb_cases; i++)
-		if (strcmp(cases[i].test->name, name) == 0)
-			return true;
-	return false;
-}
-
-static bool
-is_path(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < nb_paths; i++)
-		if (strcmp(paths[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-static struct options
-parse_options(int argc, char **argv)
-{
-	static const struct option known[] = {
-		{ "brief", no_argument, NULL, 'b' },
-		{ "tests", required_argument, NULL, 't' },
-		{ "paths", required_argument, NULL, 'p' },
-		{ "only", required_argument, NULL, 'o' },
-		{ "rounds", required_argument, NULL, 'r' },
-		{ "duration", required_argument, NULL, 'd' },
-		{ "json", required_argument, NULL, 'j' },
-		{ "no-huge", no_argument, NULL, 'n' },
-		{ "list", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct options o = { .rounds = ROUNDS_DEFAULT, .ms = MS_DEFAULT, .huge = true };
-	int c;
-
-	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		switch (c) {
-		case 'b': o.brief = true; break;
-		case 't': o.tests = names("tests", optarg, is_test); break;
-		case 'p': o.paths = names("paths", optarg, is_path); break;
-		case 'o': o.only = optarg; break;
-		case 'r': o.rounds = number("rounds", optarg, KPERF_ROUNDS_MAX); break;
-		case 'd': o.ms = number("duration", optarg, 60000); break;
-		case 'j': o.json = optarg; break;
-		case 'n': o.huge = false; break;
-		case 'l': print_list(); exit(EXIT_SUCCESS);
-		case 'h': print_help(); exit(EXIT_SUCCESS);
-		default: exit(2);
-		}
-	}
-	if (optind < argc)
-		die("what is '%s'? See --help", argv[optind]);
-	return o;
+		c->params.queues <= nb_cpus();
 }
 
 /* A TAP or a namespace that is not to be had is no fault of the paths. */
@@ -498,18 +224,17 @@ skip_unless_possible(void)
 int
 main(int argc, char **argv)
 {
-	struct options options = parse_options(argc, argv);
+	struct options options = options_parse(argc, argv);
 	struct report *report;
 	unsigned int i;
 
 	skip_unless_possible();
 	signal(SIGPIPE, SIG_IGN);
-	if (sched_getaffinity(0, sizeof(all_cpus), &all_cpus) != 0)
-		die("sched_getaffinity: %s", strerror(errno));
+	threads_init();
 	trace_init();
 	net_init();
-	divert_signals();
-	start_eal(&options);
+	threads_divert_signals();
+	threads_start_eal(options.huge);
 	report = report_open(options.json, options.rounds, options.ms);
 	for (i = 0; i < nb_cases; i++)
 		if (wanted(&cases[i], &options))

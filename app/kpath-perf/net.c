@@ -2,21 +2,17 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-/* Namespaces, interfaces and sockets of the kernel's end, frames, and clocks. */
+/* Namespaces, interfaces and sockets of the kernel's end. */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -27,20 +23,13 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
-#include <linux/virtio_net.h>
 
 #include <rte_byteorder.h>
-#include <rte_ip.h>
-#include <rte_tcp.h>
-#include <rte_udp.h>
 
 #include "kperf.h"
 
 #define SOCKET_BUFFER (128 << 20)
-#define SEND_BATCH 64
-
-/* Flows that frames belong to in turns, so that all queues get some. */
-#define NB_FLOWS 64
+#define READ_BATCH 64
 
 int net_home, net_far;
 
@@ -338,169 +327,16 @@ net_udp_socket(uint32_t addr, uint16_t udp_port)
 unsigned int
 socket_drain(int sock)
 {
-	struct mmsghdr msgs[SEND_BATCH];
+	struct mmsghdr msgs[READ_BATCH];
 	unsigned int total = 0;
 	static __thread char byte;
 	struct iovec iov = { &byte, sizeof(byte) };
 	int i, n;
 
 	memset(msgs, 0, sizeof(msgs));
-	for (i = 0; i < SEND_BATCH; i++)
+	for (i = 0; i < READ_BATCH; i++)
 		msgs[i].msg_hdr = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 };
-	while ((n = recvmmsg(sock, msgs, SEND_BATCH, MSG_DONTWAIT, NULL)) > 0)
+	while ((n = recvmmsg(sock, msgs, READ_BATCH, MSG_DONTWAIT, NULL)) > 0)
 		total += n;
 	return total;
-}
-
-/*
- * Frames
- */
-
-struct frame_headers {
-	struct rte_ether_hdr eth;
-	struct rte_ipv4_hdr ip;
-	union {
-		struct rte_udp_hdr udp;
-		struct rte_tcp_hdr tcp;
-	};
-} __rte_packed;
-
-/*
- * From the application to the interface, or from there to the application: only a port number
- * differs. UDP without a checksum, which IPv4 allows, so that nobody computes one.
- */
-void
-frame_write(uint8_t *data, const struct port *port, unsigned int flow)
-{
-	const struct params *params = port->params;
-	struct frame_headers h = {0};
-	uint16_t l4_len = params->len - sizeof(h.eth) - sizeof(h.ip);
-
-	memset(data, 0x5a, params->len);
-	h.eth.dst_addr = port->mac;
-	h.eth.src_addr = (struct rte_ether_addr){ { 2, 0, 0, 0, 0, 1 } };
-	if (params->to == TO_NOBODY && !params->gso && flow == 0) {
-		h.eth.ether_type = rte_cpu_to_be_16(KPERF_ETHERTYPE);
-		memcpy(data, &h.eth, sizeof(h.eth));
-		return;
-	}
-	h.eth.ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
-	h.ip = (struct rte_ipv4_hdr){
-		.version_ihl = RTE_IPV4_VHL_DEF,
-		.total_length = rte_cpu_to_be_16(params->len - sizeof(h.eth)),
-		.time_to_live = 64,
-		.next_proto_id = params->gso ? IPPROTO_TCP : IPPROTO_UDP,
-		.src_addr = rte_cpu_to_be_32(port->addr + 1),
-		.dst_addr = rte_cpu_to_be_32(port->addr),
-	};
-	h.ip.hdr_checksum = rte_ipv4_cksum(&h.ip);
-	if (params->gso) {
-		h.tcp.src_port = rte_cpu_to_be_16(1024 + flow);
-		h.tcp.dst_port = rte_cpu_to_be_16(9);
-		h.tcp.data_off = sizeof(h.tcp) / 4 << 4;
-		h.tcp.tcp_flags = RTE_TCP_ACK_FLAG;
-		h.tcp.cksum = rte_ipv4_phdr_cksum(&h.ip, 0);
-	} else {
-		h.udp.src_port = rte_cpu_to_be_16(1024 + flow);
-		h.udp.dst_port = rte_cpu_to_be_16(9);
-		h.udp.dgram_len = rte_cpu_to_be_16(l4_len);
-	}
-	/* For somebody else: the kernel looks at the flow and drops it. */
-	if (params->to == TO_NOBODY)
-		h.eth.dst_addr.addr_bytes[5] ^= 0x55;
-	memcpy(data, &h, params->gso ? sizeof(h) : sizeof(h) - sizeof(h.tcp) + sizeof(h.udp));
-}
-
-void
-frame_set_flow(uint8_t *data, unsigned int flow)
-{
-	rte_be16_t src_port = rte_cpu_to_be_16(1024 + flow);
-
-	memcpy(data + offsetof(struct frame_headers, udp), &src_port, sizeof(src_port));
-}
-
-unsigned int
-kernel_send(const struct port *port, unsigned int n)
-{
-	static uint8_t frames[NB_FLOWS][KPERF_FRAME_MAX];
-	static const struct port *written;
-	static const struct params *written_params;
-	const struct params *params = port->params;
-	struct virtio_net_hdr hdr = {0};
-	struct mmsghdr msgs[SEND_BATCH];
-	struct iovec iovs[SEND_BATCH][2];
-	unsigned int done = 0, flow = 0, i;
-	int ret;
-
-	/* Other than into the kernel, frames always are IPv4, for their flows. */
-	if (written != port || written_params != params)
-		for (i = 0; i < NB_FLOWS; i++)
-			frame_write(frames[i], port, 1 + i);
-	written = port;
-	written_params = params;
-	if (params->gso)
-		hdr = (struct virtio_net_hdr){
-			.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-			.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
-			.gso_size = 1448,
-			.hdr_len = KPERF_HEADERS,
-			.csum_start = KPERF_HEADERS - sizeof(struct rte_tcp_hdr),
-			.csum_offset = offsetof(struct rte_tcp_hdr, cksum),
-		};
-	memset(msgs, 0, sizeof(msgs));
-	while (done < n) {
-		unsigned int batch = RTE_MIN((unsigned int)SEND_BATCH, n - done);
-
-		for (i = 0; i < batch; i++) {
-			iovs[i][0] = (struct iovec){ &hdr, sizeof(hdr) };
-			iovs[i][1] = (struct iovec){ frames[flow++ % NB_FLOWS], params->len };
-			msgs[i].msg_hdr.msg_iov = params->gso ? iovs[i] : &iovs[i][1];
-			msgs[i].msg_hdr.msg_iovlen = params->gso ? 2 : 1;
-		}
-		ret = sendmmsg(port->packet_sock, msgs, batch, 0);
-		if (ret < 0 && errno != ENOBUFS && errno != EINTR)
-			die("%s: sending %u bytes: %s", port->ifname, params->len, strerror(errno));
-		if (ret <= 0)
-			break;
-		done += ret;
-	}
-	return done;
-}
-
-/*
- * Clocks
- */
-
-uint64_t
-now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
-
-uint64_t
-cpu_thread(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
-
-/* All but idle and iowait, in steps of a tick: of use for a tenth of a second and more. */
-uint64_t
-cpu_machine(void)
-{
-	uint64_t user, nice, system, idle, iowait, irq, softirq;
-	FILE *file = fopen("/proc/stat", "re");
-
-	if (file == NULL || fscanf(file, "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-			" %" SCNu64 " %" SCNu64 " %" SCNu64, &user, &nice, &system, &idle, &iowait,
-			&irq, &softirq) != 7)
-		die("cannot read /proc/stat");
-	fclose(file);
-	return (user + nice + system + irq + softirq) * UINT64_C(1000000000) /
-		sysconf(_SC_CLK_TCK);
 }

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/*
+ * Threads: lcore 0 coordinates and floats, the workers have a CPU each, as far as there are enough.
+ */
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_debug.h>
+#include <rte_eal.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+
+#include "kperf.h"
+
+static cpu_set_t all_cpus;
+
+void
+threads_init(void)
+{
+	if (sched_getaffinity(0, sizeof(all_cpus), &all_cpus) != 0)
+		die("sched_getaffinity: %s", strerror(errno));
+}
+
+unsigned int
+nb_cpus(void)
+{
+	return CPU_COUNT(&all_cpus);
+}
+
+static int
+nth_cpu(unsigned int n)
+{
+	int cpu;
+
+	n %= CPU_COUNT(&all_cpus);
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all_cpus) && n-- == 0)
+			return cpu;
+	return 0;
+}
+
+int
+helper_cpu(void)
+{
+	return nth_cpu(CPU_COUNT(&all_cpus) - 1);
+}
+
+void
+leave_workers_alone(unsigned int n)
+{
+	cpu_set_t cpus = all_cpus;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		CPU_CLR(nth_cpu(i), &cpus);
+	if (CPU_COUNT(&cpus) == 0)
+		cpus = all_cpus;
+	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+}
+
+void
+run_workers(int (*run)(void *), void *args, size_t size, unsigned int n)
+{
+	unsigned int lcore = 0, i;
+
+	for (i = 0; i < n; i++) {
+		lcore = rte_get_next_lcore(i == 0 ? (unsigned int)-1 : lcore, 1, 0);
+		if (rte_eal_remote_launch(run, (char *)args + i * size, lcore) != 0)
+			die("a worker is busy");
+	}
+	for (i = 0, lcore = 0; i < n; i++) {
+		lcore = rte_get_next_lcore(i == 0 ? (unsigned int)-1 : lcore, 1, 0);
+		/* rte_eal_wait_lcore() spins, on a CPU that others need. */
+		while (rte_eal_get_lcore_state(lcore) != WAIT)
+			usleep(200);
+		rte_eal_wait_lcore(lcore);
+	}
+}
+
+void
+threads_start_eal(bool huge)
+{
+	static const char * const constant[] = {
+		"kpath-perf", "--no-pci", "--no-telemetry", "--log-level=*:critical", "-m", "512",
+	};
+	static char lcores[8192];
+	char *args[RTE_DIM(constant) + 3];
+	unsigned int n, i;
+	int len;
+
+	for (n = 0; n < RTE_DIM(constant); n++)
+		args[n] = strdup(constant[n]);
+	args[n++] = strdup(huge ? "--in-memory" : "--no-huge");
+	if (!huge)
+		args[n++] = strdup("--no-shconf");
+	args[n++] = lcores;
+	len = snprintf(lcores, sizeof(lcores), "--lcores=0@(");
+	for (i = 0; i < (unsigned int)CPU_COUNT(&all_cpus); i++)
+		len += snprintf(lcores + len, sizeof(lcores) - len, "%s%d", i == 0 ? "" : ",",
+			nth_cpu(i));
+	len += snprintf(lcores + len, sizeof(lcores) - len, ")");
+	for (i = 0; i < KPERF_QUEUES_MAX; i++)
+		len += snprintf(lcores + len, sizeof(lcores) - len, ",%u@%d", i + 1, nth_cpu(i));
+	if (rte_eal_init(n, args) < 0)
+		die("DPDK does not start; without huge pages, use --no-huge");
+}
+
+/*
+ * net_tap has the kernel send a signal for each packet, to any thread that does not block it. Here
+ * that is one that does nothing else, as testpmd's main thread: not the one that measures.
+ */
+static void *
+signals_main(void *arg)
+{
+	leave_workers_alone(1);
+	pthread_sigmask(SIG_UNBLOCK, arg, NULL);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+void
+threads_divert_signals(void)
+{
+	static sigset_t signals;
+	pthread_t thread;
+	int sig;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGIO);
+	for (sig = SIGRTMIN; sig <= SIGRTMAX; sig++)
+		sigaddset(&signals, sig);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	if (pthread_create(&thread, NULL, signals_main, &signals) != 0)
+		die("cannot start a thread");
+}
