@@ -266,7 +266,10 @@ uint64_t now_ns(void);
 
 /** Start the process that counts; before there are threads. */
 void trace_init(void);
-/** System calls that the calling thread makes in run(arg); negative: not known here. */
+/**
+ * System calls that the calling thread makes in run(arg), and nowhere else: what has to be set up
+ * is set up before. Negative: not known here.
+ */
 int64_t trace_syscalls(void (*run)(void *), void *arg);
 
 /* report.c */

@@ -23,27 +23,36 @@
 /* With PTRACE_O_TRACESYSGOOD: a stop at the beginning or the end of a system call */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 
-/* A call that does nothing and that nobody else makes: the end of what is counted. */
+/* Calls that do nothing and that nobody else makes: the ends of what is counted. */
 #define MARK_CALL SYS_prctl
-#define MARK_ARG 0x72746170
+#define MARK_BEGIN 0x72746170
+#define MARK_END 0x72746171
 
 static int tracer = -1;	/* a socket to that process */
 
+/* Note a stop of a thread: what it enters is counted from mark to mark. Returns whether to go on. */
 static bool
-is_mark(pid_t tid)
+note_stop(pid_t tid, bool *counting, int64_t *calls)
 {
 	struct __ptrace_syscall_info info = {0};
 
-	return ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) > 0 &&
-		info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == MARK_CALL &&
-		info.entry.args[0] == MARK_ARG;
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info) <= 0 ||
+	    info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return true;
+	if (info.entry.nr == MARK_CALL && info.entry.args[0] == MARK_END)
+		return false;
+	*calls += *counting;
+	if (info.entry.nr == MARK_CALL && info.entry.args[0] == MARK_BEGIN)
+		*counting = true;
+	return true;
 }
 
-/* Let the thread run, stopped at each call, to the mark. */
+/* Let the thread run, stopped at each call, to the last mark. */
 static int64_t
 count(pid_t tid)
 {
-	int64_t stops = 0;
+	bool counting = false;
+	int64_t calls = 0;
 	int status, sig;
 
 	for (;;) {
@@ -51,20 +60,18 @@ count(pid_t tid)
 			return -ESRCH;
 		sig = WSTOPSIG(status);
 		if (sig == SYSCALL_STOP) {
-			if (is_mark(tid))
+			if (!note_stop(tid, &counting, &calls))
 				break;
-			stops++;
 			sig = 0;
 		} else if (status >> 16 != 0) {
 			sig = 0; /* the stop that was asked for */
 		}
 		ptrace(PTRACE_SYSCALL, tid, NULL, sig);
 	}
-	/* The read() that waited for the go-ahead ended while it was traced. */
-	return (stops - 1) / 2;
+	return counting ? calls : -EINVAL;
 }
 
-/* Trace the thread that asked, to the mark. It waits for the first answer before it begins. */
+/* Trace the thread that asked, to the last mark. It waits for the first answer before it begins. */
 static void
 serve(int sock, pid_t tid)
 {
@@ -113,7 +120,8 @@ trace_syscalls(void (*run)(void *), void *arg)
 	if (write(tracer, &tid, sizeof(tid)) != sizeof(tid) ||
 	    read(tracer, &calls, sizeof(calls)) != sizeof(calls) || calls < 0)
 		return -1;
+	prctl(MARK_BEGIN);
 	run(arg);
-	prctl(MARK_ARG);
+	prctl(MARK_END);
 	return read(tracer, &calls, sizeof(calls)) == sizeof(calls) ? calls : -1;
 }
