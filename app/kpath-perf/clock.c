@@ -2,45 +2,116 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-/* Clocks. */
+/*
+ * Time, and the CPU time of all that works for a path: this process, with the threads that the
+ * kernel adds to it for io_uring, and those threads of the kernel's that move packets. What an
+ * interrupt does to an idle CPU belongs to nobody and is not seen.
+ */
 
+#include <ctype.h>
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "kperf.h"
+
+static uint64_t
+read_clock(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
 
 uint64_t
 now_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 uint64_t
 cpu_thread(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* All but idle and iowait, in steps of a tick: of use for a tenth of a second and more. */
-uint64_t
-cpu_machine(void)
+static bool
+read_word(const char *pid, const char *name, char *word, size_t size)
 {
-	uint64_t user, nice, system, idle, iowait, irq, softirq;
-	FILE *file = fopen("/proc/stat", "re");
+	char path[64];
+	FILE *file;
+	bool ok;
 
-	if (file == NULL || fscanf(file, "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-			" %" SCNu64 " %" SCNu64 " %" SCNu64, &user, &nice, &system, &idle, &iowait,
-			&irq, &softirq) != 7)
-		die("cannot read /proc/stat");
+	snprintf(path, sizeof(path), "/proc/%s/%s", pid, name);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	ok = fgets(word, size, file) != NULL;
 	fclose(file);
-	return (user + nice + system + irq + softirq) * UINT64_C(1000000000) /
-		sysconf(_SC_CLK_TCK);
+	return ok;
+}
+
+/* Softirqs of all CPUs; threaded NAPI of interfaces of this program, of which this is the name. */
+static bool
+moves_packets(const char *comm)
+{
+	return strncmp(comm, "ksoftirqd/", 10) == 0 || strncmp(comm, "napi/kp", 7) == 0;
+}
+
+unsigned int
+cpu_kernel_threads(struct cpu_meter *meter)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	char comm[64];
+
+	meter->nb_threads = 0;
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (isdigit((unsigned char)entry->d_name[0]) == 0 ||
+		    !read_word(entry->d_name, "comm", comm, sizeof(comm)) || !moves_packets(comm))
+			continue;
+		if (meter->nb_threads < RTE_DIM(meter->threads))
+			meter->threads[meter->nb_threads++] = strtoul(entry->d_name, NULL, 10);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return meter->nb_threads;
+}
+
+/* The first number of schedstat is the time on a CPU, in ns (Documentation/scheduler/). */
+static uint64_t
+kernel_ns(const struct cpu_meter *meter)
+{
+	uint64_t ns = 0;
+	char pid[16], word[128];
+	unsigned int i;
+
+	for (i = 0; i < meter->nb_threads; i++) {
+		snprintf(pid, sizeof(pid), "%u", meter->threads[i]);
+		if (read_word(pid, "schedstat", word, sizeof(word)))
+			ns += strtoull(word, NULL, 10);
+	}
+	return ns;
+}
+
+void
+cpu_start(struct cpu_meter *meter)
+{
+	cpu_kernel_threads(meter);
+	meter->kernel = kernel_ns(meter);
+	meter->self = cpu_thread();
+	meter->process = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+uint64_t
+cpu_stop(const struct cpu_meter *meter)
+{
+	uint64_t process = read_clock(CLOCK_PROCESS_CPUTIME_ID) - meter->process;
+	uint64_t self = cpu_thread() - meter->self;
+
+	return process - RTE_MIN(process, self) + kernel_ns(meter) - meter->kernel;
 }

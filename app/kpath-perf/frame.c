@@ -20,8 +20,13 @@
 
 #define SEND_BATCH 64
 
-/* Flows that frames belong to in turns, so that all queues get some. */
-#define NB_FLOWS 64
+/*
+ * Flows that frames belong to in turns. With several queues there are many, so that the kernel's
+ * hash gives to all queues alike.
+ */
+#define FLOWS_FEW 64
+#define FLOWS_MANY 1024
+#define FRAMES_SIZE (FLOWS_FEW * RTE_CACHE_LINE_ROUNDUP(KPERF_FRAME_MAX))
 
 struct frame_headers {
 	struct rte_ether_hdr eth;
@@ -86,45 +91,60 @@ frame_set_flow(uint8_t *data, unsigned int flow)
 	memcpy(data + offsetof(struct frame_headers, udp), &src_port, sizeof(src_port));
 }
 
-unsigned int
-kernel_send(const struct port *port, unsigned int n)
+/*
+ * The kernel's sender. Frames always are IPv4 here, for their flows, and written once: what is
+ * measured is not how they are made.
+ */
+
+static uint8_t frames[FRAMES_SIZE];
+static unsigned int nb_flows;
+static size_t stride;
+
+void
+kernel_prepare(const struct port *port)
 {
-	static uint8_t frames[NB_FLOWS][KPERF_FRAME_MAX];
-	static const struct port *written;
-	static const struct params *written_params;
+	unsigned int i;
+
+	nb_flows = port->params->queues > 1 ? FLOWS_MANY : FLOWS_FEW;
+	stride = RTE_CACHE_LINE_ROUNDUP(port->params->len);
+	if (nb_flows * stride > sizeof(frames))
+		die("%u flows of %u bytes are too many", nb_flows, port->params->len);
+	for (i = 0; i < nb_flows; i++)
+		frame_write(frames + i * stride, port, 1 + i);
+}
+
+/* What a packet socket wants to know of a frame that is not segmented */
+static const struct virtio_net_hdr gso_hdr = {
+	.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+	.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+	.gso_size = 1448,
+	.hdr_len = KPERF_HEADERS,
+	.csum_start = KPERF_HEADERS - sizeof(struct rte_tcp_hdr),
+	.csum_offset = offsetof(struct rte_tcp_hdr, cksum),
+};
+
+unsigned int
+kernel_send(const struct port *port, int packet_sock, unsigned int n)
+{
 	const struct params *params = port->params;
-	struct virtio_net_hdr hdr = {0};
+	struct virtio_net_hdr hdr = gso_hdr;
 	struct mmsghdr msgs[SEND_BATCH];
 	struct iovec iovs[SEND_BATCH][2];
 	unsigned int done = 0, flow = 0, i;
 	int ret;
 
-	/* Other than into the kernel, frames always are IPv4, for their flows. */
-	if (written != port || written_params != params)
-		for (i = 0; i < NB_FLOWS; i++)
-			frame_write(frames[i], port, 1 + i);
-	written = port;
-	written_params = params;
-	if (params->gso)
-		hdr = (struct virtio_net_hdr){
-			.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-			.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
-			.gso_size = 1448,
-			.hdr_len = KPERF_HEADERS,
-			.csum_start = KPERF_HEADERS - sizeof(struct rte_tcp_hdr),
-			.csum_offset = offsetof(struct rte_tcp_hdr, cksum),
-		};
 	memset(msgs, 0, sizeof(msgs));
 	while (done < n) {
 		unsigned int batch = RTE_MIN((unsigned int)SEND_BATCH, n - done);
 
 		for (i = 0; i < batch; i++) {
 			iovs[i][0] = (struct iovec){ &hdr, sizeof(hdr) };
-			iovs[i][1] = (struct iovec){ frames[flow++ % NB_FLOWS], params->len };
+			iovs[i][1] = (struct iovec){ frames + flow * stride, params->len };
 			msgs[i].msg_hdr.msg_iov = params->gso ? iovs[i] : &iovs[i][1];
 			msgs[i].msg_hdr.msg_iovlen = params->gso ? 2 : 1;
+			flow = flow + 1 < nb_flows ? flow + 1 : 0;
 		}
-		ret = sendmmsg(port->packet_sock, msgs, batch, 0);
+		ret = sendmmsg(packet_sock, msgs, batch, 0);
 		if (ret < 0 && errno != ENOBUFS && errno != EINTR)
 			die("%s: sending %u bytes: %s", port->ifname, params->len, strerror(errno));
 		if (ret <= 0)

@@ -13,7 +13,10 @@
  * cases.c		what is compared and what is measured: a row for each path and each case
  * path_loop.c		bare programs over a TAP, without DPDK
  * path_dpdk.c		DPDK ports
- * test_oneway.c	into the kernel, out of the kernel, nothing at all
+ * oneway.c		what tests of one port share
+ * test_tx.c		into the kernel
+ * test_rx.c		out of the kernel
+ * test_idle.c		nothing at all
  * test_pair.c		between two namespaces, through two ports
  * threads.c		which CPU does what
  * net.c		namespaces, interfaces, sockets
@@ -27,8 +30,9 @@
  * a case are open all the time, and only the one whose turn it is is polled.
  *
  * The load never is the bottleneck unseen: Tx is measured by the sender that does nothing else,
- * Rx by draining a queue that was filled before, and where both sides run at once the result
- * says which of them had no time left.
+ * Rx by draining a queue that was filled before, and where both sides run at once there are as many
+ * senders as CPUs are left. Each result says which part of its time the application spent in polls
+ * that moved nothing: who has such time waits for the other side.
  *
  * Everything lives in network namespaces of the process, and goes with it.
  */
@@ -63,7 +67,7 @@ enum target {
 /* What is measured. A test fills in those that it knows; the others are NAN. */
 enum metric {
 	M_NS,		/* ns per packet, or per poll: time of the application's thread */
-	M_CPU_NS,	/* ns of CPU time per packet, of the whole machine */
+	M_CPU_NS,	/* ns of CPU time per packet, of all that worked for it: see cpu_stop() */
 	M_MPPS,		/* million packets per second */
 	M_GBPS,		/* Gb/s of frames, or of payload for TCP */
 	M_SYSCALLS,	/* system calls per packet, or per poll */
@@ -72,7 +76,8 @@ enum metric {
 	M_P99,
 	M_P999,
 	M_LOST,		/* packets per thousand that did not arrive */
-	M_CPU_GB,	/* s of CPU time per gigabyte, of the whole machine */
+	M_CPU_GB,	/* s of CPU time per gigabyte, likewise */
+	M_EMPTY,	/* per cent of the application's time in polls that moved nothing */
 	M_MAX,
 };
 
@@ -101,7 +106,7 @@ struct port {
 	uint32_t addr;			/* IPv4, of the kernel's end, host byte order */
 	struct rte_ether_addr mac;	/* the same */
 	int packet_sock;		/* sends from the kernel's end */
-	int udp_socks[KPERF_QUEUES_MAX];
+	int udp_sock;			/* receives from the application */
 	const char *why;		/* it could not be opened */
 	void *priv;
 };
@@ -156,7 +161,6 @@ extern const struct path_ops veth_ops;
 
 struct result {
 	double value[M_MAX];
-	bool app_idle;		/* both sides ran: the application waited for the kernel's */
 };
 
 struct test {
@@ -164,6 +168,7 @@ struct test {
 	const char *what;
 	enum metric primary;
 	bool pair;		/* two ports, else one */
+	bool unhurried;		/* no side is meant to have no time left */
 	/** One round on an open path: ports[1] only for pairs. Duration in ns, of pure work. */
 	void (*measure)(struct port *ports, uint64_t duration, struct result *result);
 };
@@ -252,15 +257,31 @@ unsigned int socket_drain(int sock);
 void frame_write(uint8_t *data, const struct port *port, unsigned int flow);
 /** Move a frame that is of a flow to another one. */
 void frame_set_flow(uint8_t *data, unsigned int flow);
+/** Write the frames that kernel_send() sends, before it is called for another port. */
+void kernel_prepare(const struct port *port);
 /** Have the kernel send n frames out of the interface; returns how many it took. */
-unsigned int kernel_send(const struct port *port, unsigned int n);
+unsigned int kernel_send(const struct port *port, int packet_sock, unsigned int n);
 
 /* clock.c */
 
-/** ns of CPU time that the machine has spent, of the calling thread, and of the clock. */
-uint64_t cpu_machine(void);
+/** ns of CPU time that the calling thread has spent, and of the clock. */
 uint64_t cpu_thread(void);
 uint64_t now_ns(void);
+
+struct cpu_meter {
+	uint64_t process, self, kernel;		/* ns, when it was started */
+	unsigned int nb_threads;
+	unsigned int threads[1024];		/* of the kernel's */
+};
+
+/** Find the kernel's threads that move packets; returns how many, 0 in a container. */
+unsigned int cpu_kernel_threads(struct cpu_meter *meter);
+void cpu_start(struct cpu_meter *meter);
+/**
+ * ns of CPU time since the meter was started, of this process and of the kernel's threads that move
+ * packets. The calling thread, which started the meter, is not counted: it measures.
+ */
+uint64_t cpu_stop(const struct cpu_meter *meter);
 
 /* trace.c */
 
@@ -287,6 +308,8 @@ struct report *report_open(const char *json, unsigned int rounds, unsigned int m
 void report_case(struct report *report, const struct bench_case *c, const struct series *series,
 		unsigned int n);
 void report_close(struct report *report);
+/** Percentiles of n times in ns, which are sorted here; nothing for very few. */
+void result_set_times(struct result *result, uint32_t *times, unsigned int n);
 /** The parameters of a case in words. */
 void params_print(char *text, size_t size, const struct bench_case *c);
 

@@ -41,7 +41,6 @@ open_kernel_end(struct port *port, int ns)
 {
 	const struct params *params = port->params;
 	uint32_t mtu = RTE_MAX(1500U, params->len - 14);
-	unsigned int i;
 
 	port->ifindex = net_index(port->ifname);
 	if (ns != net_home) {
@@ -53,8 +52,8 @@ open_kernel_end(struct port *port, int ns)
 	net_get_mac(port->ifname, &port->mac);
 	if (ns == net_home) {
 		port->packet_sock = net_packet_socket(port->ifindex, params->gso);
-		for (i = 0; i < params->queues && params->to == TO_SOCKET; i++)
-			port->udp_socks[i] = net_udp_socket(port->addr, 9);
+		if (params->to == TO_SOCKET)
+			port->udp_sock = net_udp_socket(port->addr, 9);
 	}
 	net_enter(net_home);
 }
@@ -62,13 +61,10 @@ open_kernel_end(struct port *port, int ns)
 static void
 close_port(struct port *port)
 {
-	unsigned int i;
-
 	if (port->packet_sock >= 0)
 		close(port->packet_sock);
-	for (i = 0; i < KPERF_QUEUES_MAX; i++)
-		if (port->udp_socks[i] > 0)
-			close(port->udp_socks[i]);
+	if (port->udp_sock >= 0)
+		close(port->udp_sock);
 	port->path->ops->close(port);
 }
 
@@ -77,15 +73,18 @@ close_port(struct port *port)
  * kernel may let go of one late.
  */
 static int
-open_port(struct port *port, const struct path *path, const struct params *params,
+open_port(struct port *port, const struct path *path, const struct bench_case *c,
 		unsigned int subnet, unsigned int pair, unsigned int end)
 {
+	const struct params *params = &c->params;
+
 	*port = (struct port){
 		.path = path,
 		.params = params,
 		.number = 2 * pair + end,
 		.addr = (10U << 24) + ((1 + subnet) << 8) + 1 + end,
 		.packet_sock = -1,
+		.udp_sock = -1,
 	};
 	snprintf(port->ifname, sizeof(port->ifname), "kp%u", port->number);
 	snprintf(port->app_ifname, sizeof(port->app_ifname), "kp%ua", port->number);
@@ -104,9 +103,9 @@ open_path(struct port ports[2], const struct bench_case *c, const struct path *p
 	static unsigned int pair;
 
 	pair++;
-	if (open_port(&ports[0], path, &c->params, subnet, pair, 0) != 0)
+	if (open_port(&ports[0], path, c, subnet, pair, 0) != 0)
 		return false;
-	if (c->test->pair && open_port(&ports[1], path, &c->params, subnet, pair, 1) != 0) {
+	if (c->test->pair && open_port(&ports[1], path, c, subnet, pair, 1) != 0) {
 		ports[0].why = ports[1].why;
 		path->ops->close(&ports[0]);
 		return false;
@@ -165,6 +164,7 @@ run_case(struct report *report, const struct bench_case *c, const struct options
 {
 	static struct series series[64];
 	static struct port ports[64][2];
+	bool is_open[64];
 	unsigned int n = 0, i, round;
 
 	for (i = 0; i < nb_paths; i++) {
@@ -175,7 +175,8 @@ run_case(struct report *report, const struct bench_case *c, const struct options
 		    (path->ops->tx == NULL && !c->test->pair))
 			continue;
 		series[n] = (struct series){ .path = path };
-		if (!open_path(ports[n], c, path, n))
+		is_open[n] = open_path(ports[n], c, path, n);
+		if (!is_open[n])
 			series[n].why = ports[n][0].why;
 		n++;
 	}
@@ -189,7 +190,7 @@ run_case(struct report *report, const struct bench_case *c, const struct options
 	}
 	show_progress(NULL, 0, 0, NULL);
 	for (i = 0; i < n; i++)
-		if (series[i].why == NULL)
+		if (is_open[i])
 			close_path(ports[i], c);
 	report_case(report, c, series, n);
 }

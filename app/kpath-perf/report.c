@@ -18,6 +18,10 @@
 
 /* A spread (of the middle half) beyond this part of the median is marked. */
 #define WIDE 0.15
+/* Who spends more of the time than that in polls that move nothing waits for the other side. */
+#define IDLE_PERCENT 10
+/* Percentiles of fewer times say nothing. */
+#define TIMES_MIN 10
 
 static const struct {
 	const char *name;	/* in JSON */
@@ -36,6 +40,7 @@ static const struct {
 	[M_P999] = { "p999_us", "p99.9 us", 1, true },
 	[M_LOST] = { "lost_permille", "lost o/oo", 1, true },
 	[M_CPU_GB] = { "cpu_s_per_gb", "CPU s/GB", 2, true },
+	[M_EMPTY] = { "empty_percent", "empty %", 0, true },
 };
 
 struct report {
@@ -58,6 +63,14 @@ static int
 compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
 	return x < y ? -1 : x > y;
 }
@@ -86,17 +99,26 @@ is_wide(const struct summary *sum)
 	return sum->high - sum->low > WIDE * sum->median;
 }
 
-/* Which side had no time left, by the majority of rounds. */
+/* Which side had no time left: NULL where none was meant to, and where nothing was measured. */
 static const char *
 saturated(const struct bench_case *c, const struct series *s)
 {
-	unsigned int idle = 0, i;
+	double empty = summarize(s, M_EMPTY).median;
 
-	if (c->test != &test_load)
-		return "application";
-	for (i = 0; i < s->n; i++)
-		idle += s->rounds[i].app_idle;
-	return 2 * idle > s->n ? "kernel" : "application";
+	if (c->test->unhurried || s->n == 0)
+		return NULL;
+	return isnan(empty) || empty > IDLE_PERCENT ? "kernel" : "application";
+}
+
+void
+result_set_times(struct result *result, uint32_t *times, unsigned int n)
+{
+	if (n < TIMES_MIN)
+		return;
+	qsort(times, n, sizeof(*times), compare_times);
+	result->value[M_P50] = times[n / 2] / 1e3;
+	result->value[M_P99] = times[(uint64_t)n * 99 / 100] / 1e3;
+	result->value[M_P999] = times[(uint64_t)n * 999 / 1000] / 1e3;
 }
 
 /*
@@ -162,6 +184,26 @@ find_series(const struct series *series, unsigned int n, const char *name)
 	return NULL;
 }
 
+/* The yardstick of a case: of all bare loops, the one that is best by the primary metric. */
+static const struct series *
+best_loop(const struct bench_case *c, const struct series *series, unsigned int n)
+{
+	enum metric m = c->test->primary;
+	const struct series *best = NULL;
+	double median, least = NAN;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		median = summarize(&series[i], m).median;
+		if (series[i].path->ops != &loop_ops || isnan(median) ||
+		    (best != NULL && (metrics[m].less ? median >= least : median <= least)))
+			continue;
+		best = &series[i];
+		least = median;
+	}
+	return best;
+}
+
 static bool
 is_measured(const struct series *series, unsigned int n, enum metric metric)
 {
@@ -177,7 +219,8 @@ static void
 print_table(const struct bench_case *c, const struct series *series, unsigned int n)
 {
 	const struct series *tap = find_series(series, n, "net_tap");
-	const struct series *loop = find_series(series, n, "loop-file");
+	const struct series *loop = best_loop(c, series, n);
+	const char *side;
 	enum metric m;
 	unsigned int i;
 	char words[128];
@@ -188,7 +231,7 @@ print_table(const struct bench_case *c, const struct series *series, unsigned in
 	for (m = 0; m < M_MAX; m++)
 		if (is_measured(series, n, m))
 			printf(" %9s", metrics[m].unit);
-	printf(" %8s %9s %9s\n", "spread", "x net_tap", "x loop");
+	printf(" %8s %9s %9s  %s\n", "spread", "x net_tap", "x loop", "saturated");
 	for (i = 0; i < n; i++) {
 		struct summary sum = summarize(&series[i], c->test->primary);
 
@@ -204,9 +247,8 @@ print_table(const struct bench_case *c, const struct series *series, unsigned in
 			is_wide(&sum) ? '!' : ' ');
 		print_ratio(c, &series[i], tap);
 		print_ratio(c, &series[i], loop);
-		if (c->test == &test_load)
-			printf("  %s saturated", saturated(c, &series[i]));
-		printf("\n");
+		side = saturated(c, &series[i]);
+		printf("  %s\n", side != NULL ? side : "-");
 	}
 	fflush(stdout);
 }
@@ -218,6 +260,10 @@ print_table(const struct bench_case *c, const struct series *series, unsigned in
 static void
 json_string(FILE *out, const char *text)
 {
+	if (text == NULL) {
+		fprintf(out, "null");
+		return;
+	}
 	fputc('"', out);
 	for (; *text != '\0'; text++) {
 		if (*text == '"' || *text == '\\')
@@ -240,7 +286,9 @@ json_series(FILE *out, const struct bench_case *c, const struct series *s)
 		fprintf(out, ",\"why\":");
 		json_string(out, s->why);
 	}
-	fprintf(out, ",\"saturated\":\"%s\",\"metrics\":{", saturated(c, s));
+	fprintf(out, ",\"saturated\":");
+	json_string(out, saturated(c, s));
+	fprintf(out, ",\"metrics\":{");
 	for (m = 0; m < M_MAX; m++) {
 		struct summary sum = summarize(s, m);
 
@@ -308,7 +356,9 @@ report_open(const char *json, unsigned int rounds, unsigned int ms)
 	cpu_model(model, sizeof(model));
 	printf("%ld CPUs (%s), Linux %s, %s; %u rounds of %u ms, paths in turns\n",
 		sysconf(_SC_NPROCESSORS_ONLN), model, name.release, rte_version(), rounds, ms);
-	printf("Medians; spread: of the middle half; !: wide. x: how many times better than.\n");
+	printf("Medians; spread: of the middle half; !: wide. x: how many times better than;\n"
+		"loop: the best bare loop. empty %%: of the application's time, in polls that moved\n"
+		"nothing; saturated: the side that had no time left.\n");
 	if (json == NULL)
 		return report;
 	report->path = json;

@@ -20,9 +20,8 @@
 #include <netinet/tcp.h>
 
 #include <rte_byteorder.h>
-#include <rte_stdatomic.h>
 
-#include "kperf.h"
+#include "oneway.h"
 
 #define PORT_BASE 5000
 #define STREAMS_MAX 16
@@ -37,6 +36,7 @@
 
 struct forwarder {
 	struct port *ports;
+	struct worker seen;
 	RTE_ATOMIC(bool) stop;
 };
 
@@ -45,11 +45,14 @@ forward_worker(void *arg)
 {
 	struct forwarder *f = arg;
 	const struct path_ops *ops = f->ports[0].path->ops;
-	unsigned int burst = f->ports[0].params->burst;
+	unsigned int burst = f->ports[0].params->burst, n;
+	uint64_t last = rte_rdtsc();
 
 	while (!rte_atomic_load_explicit(&f->stop, rte_memory_order_relaxed)) {
-		ops->forward(&f->ports[0], &f->ports[1], burst);
-		ops->forward(&f->ports[1], &f->ports[0], burst);
+		n = ops->forward(&f->ports[0], &f->ports[1], burst);
+		last = poll_end(&f->seen, last, n);
+		n = ops->forward(&f->ports[1], &f->ports[0], burst);
+		last = poll_end(&f->seen, last, n);
 	}
 	return 0;
 }
@@ -72,10 +75,11 @@ start_forwarder(struct forwarder *f)
 }
 
 static void
-stop_forwarder(struct forwarder *f, pthread_t thread)
+stop_forwarder(struct forwarder *f, pthread_t thread, struct result *result)
 {
 	rte_atomic_store_explicit(&f->stop, true, rte_memory_order_relaxed);
 	pthread_join(thread, NULL);
+	result->value[M_EMPTY] = 100.0 * f->seen.empty / f->seen.spent;
 }
 
 static struct sockaddr_in
@@ -124,14 +128,6 @@ echo_main(void *arg)
 			sendto(e->sock, buf, n, 0, (struct sockaddr *)&from, len);
 	}
 	return NULL;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 /* One packet there and back. What comes back may be late, from an earlier one. */
@@ -183,12 +179,7 @@ ping_pong(const struct port *ports, uint64_t duration, struct result *result)
 	}
 	close(sock);
 	result->value[M_LOST] = 1e3 * lost / (n + lost);
-	if (n < 10)
-		return;
-	qsort(times, n, sizeof(*times), compare);
-	result->value[M_P50] = times[n / 2] / 1e3;
-	result->value[M_P99] = times[(uint64_t)n * 99 / 100] / 1e3;
-	result->value[M_P999] = times[(uint64_t)n * 999 / 1000] / 1e3;
+	result_set_times(result, times, n);
 }
 
 static void
@@ -214,7 +205,7 @@ measure_rtt(struct port *ports, uint64_t duration, struct result *result)
 	pthread_join(server, NULL);
 	close(e.sock);
 	if (forwards)
-		stop_forwarder(&f, forwarder);
+		stop_forwarder(&f, forwarder, result);
 }
 
 /*
@@ -294,6 +285,7 @@ run_streams(const struct port *ports, uint64_t duration, struct result *result)
 	pthread_t threads[2 * STREAMS_MAX];
 	static RTE_ATOMIC(bool) stop;
 	uint64_t bytes = 0, before = 0, cpu, ns;
+	struct cpu_meter meter;
 	unsigned int nb = ports[0].params->streams, n, i;
 
 	rte_atomic_store_explicit(&stop, false, rte_memory_order_relaxed);
@@ -315,13 +307,13 @@ run_streams(const struct port *ports, uint64_t duration, struct result *result)
 	usleep(duration / 4000); /* slow start */
 	for (i = 0; i < n; i++)
 		before += receivers[i].bytes;
-	cpu = cpu_machine();
+	cpu_start(&meter);
 	ns = now_ns();
 	usleep(duration / 1000);
+	ns = now_ns() - ns;
+	cpu = cpu_stop(&meter);
 	for (i = 0; i < n; i++)
 		bytes += receivers[i].bytes;
-	ns = now_ns() - ns;
-	cpu = cpu_machine() - cpu;
 	rte_atomic_store_explicit(&stop, true, rte_memory_order_relaxed);
 	for (i = 0; i < n; i++)
 		shutdown(senders[i].sock, SHUT_RDWR);
@@ -348,7 +340,7 @@ measure_tcp(struct port *ports, uint64_t duration, struct result *result)
 		forwarder = start_forwarder(&f);
 	run_streams(ports, 4 * duration, result);
 	if (forwards)
-		stop_forwarder(&f, forwarder);
+		stop_forwarder(&f, forwarder, result);
 }
 
 const struct test test_rtt = {
@@ -356,6 +348,7 @@ const struct test test_rtt = {
 	.what = "there and back through two ports, one packet at a time",
 	.primary = M_P50,
 	.pair = true,
+	.unhurried = true,
 	.measure = measure_rtt,
 };
 

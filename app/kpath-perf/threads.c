@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,23 +68,47 @@ leave_workers_alone(unsigned int n)
 	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
 }
 
+struct launch {
+	int (*run)(void *);
+	void *arg;
+	sem_t *done;
+};
+
+static int
+launched(void *arg)
+{
+	const struct launch *l = arg;
+	int ret = l->run(l->arg);
+
+	sem_post(l->done);
+	return ret;
+}
+
+/* rte_eal_wait_lcore() spins, maybe on the CPU that the worker needs: it is called at the end. */
 void
 run_workers(int (*run)(void *), void *args, size_t size, unsigned int n)
 {
-	unsigned int lcore = 0, i;
+	struct launch launches[KPERF_QUEUES_MAX];
+	unsigned int lcore = -1, i;
+	sem_t done;
 
+	sem_init(&done, 0, 0);
 	for (i = 0; i < n; i++) {
-		lcore = rte_get_next_lcore(i == 0 ? (unsigned int)-1 : lcore, 1, 0);
-		if (rte_eal_remote_launch(run, (char *)args + i * size, lcore) != 0)
+		lcore = rte_get_next_lcore(lcore, 1, 0);
+		launches[i] = (struct launch){ run, (char *)args + i * size, &done };
+		if (rte_eal_remote_launch(launched, &launches[i], lcore) != 0)
 			die("a worker is busy");
 	}
-	for (i = 0, lcore = 0; i < n; i++) {
-		lcore = rte_get_next_lcore(i == 0 ? (unsigned int)-1 : lcore, 1, 0);
-		/* rte_eal_wait_lcore() spins, on a CPU that others need. */
+	for (i = 0; i < n; i++)
+		while (sem_wait(&done) != 0)
+			continue;
+	for (i = 0, lcore = -1; i < n; i++) {
+		lcore = rte_get_next_lcore(lcore, 1, 0);
 		while (rte_eal_get_lcore_state(lcore) != WAIT)
-			usleep(200);
+			usleep(20);
 		rte_eal_wait_lcore(lcore);
 	}
+	sem_destroy(&done);
 }
 
 void

@@ -30,7 +30,7 @@
 
 static int tracer = -1;	/* a socket to that process */
 
-/* Note a stop of a thread: what it enters is counted from mark to mark. Returns whether to go on. */
+/* Note a stop; what the thread enters is counted between the marks. Returns whether to go on. */
 static bool
 note_stop(pid_t tid, bool *counting, int64_t *calls)
 {

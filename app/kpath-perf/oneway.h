@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#ifndef _KPERF_ONEWAY_H_
+#define _KPERF_ONEWAY_H_
+
+/* What the tests of a single port share: a worker for each queue, and what it has seen. */
+
+#include <rte_common.h>
+#include <rte_cycles.h>
+#include <rte_stdatomic.h>
+
+#include "kperf.h"
+
+/* Polls in a row without a frame after which the rest is lost */
+#define GIVE_UP 200000
+/* Packets and polls of which system calls are counted */
+#define TRACED 640
+#define TRACED_POLLS 1000
+
+struct __rte_cache_aligned worker {
+	struct port *port;
+	unsigned int queue;
+	uint64_t cycles;	/* to spend */
+	uint64_t target;	/* Rx: frames that wait in all queues */
+	uint64_t spent;		/* cycles, of work only */
+	uint64_t empty;		/* of these, in polls that moved nothing */
+	uint64_t polls;
+	uint64_t first;		/* frames before what is timed */
+	uint64_t received;	/* datagrams read from the socket */
+	uint64_t other_ns;	/* CPU time of this thread that is not the path's */
+	RTE_ATOMIC(uint64_t) frames;
+	RTE_ATOMIC(uint32_t) ready;	/* of the first worker: how many are */
+};
+
+/** A worker for each queue of the port, to work for duration ns. */
+void workers_init(struct worker *workers, struct port *port, uint64_t duration);
+/** Let them run at once. */
+void workers_run(struct worker *workers, int (*run)(void *));
+/** All of them in one; spent is that of the one that took longest. */
+struct worker workers_sum(const struct worker *workers, unsigned int n);
+/** Rates and shares of what they did. The time of a packet is that of one thread. */
+void workers_rates(struct result *result, const struct worker *workers);
+
+/** Read until nothing comes. By the thread that polls the queue: rings have owners. */
+int discard_worker(void *worker);
+/** System calls that a worker makes in run(port), divided by n; NAN: not known here. */
+double traced_calls(struct port *port, void (*run)(void *), unsigned int n);
+
+/** Note the end of a poll that moved n frames and began at last; returns when it ended. */
+static inline uint64_t
+poll_end(struct worker *w, uint64_t last, unsigned int n)
+{
+	uint64_t now = rte_rdtsc();
+
+	w->polls++;
+	w->spent += now - last;
+	if (n == 0)
+		w->empty += now - last;
+	return now;
+}
+
+/** A worker has moved n frames more. Others may look at the number. */
+static inline void
+count_frames(struct worker *w, unsigned int n)
+{
+	uint64_t frames = rte_atomic_load_explicit(&w->frames, rte_memory_order_relaxed);
+
+	rte_atomic_store_explicit(&w->frames, frames + n, rte_memory_order_relaxed);
+}
+
+static inline double
+cycles_to_ns(uint64_t cycles)
+{
+	return 1e9 * cycles / rte_get_tsc_hz();
+}
+
+#endif /* _KPERF_ONEWAY_H_ */

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/* Out of the kernel: from a queue that is full, and while others fill it. */
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <rte_pause.h>
+
+#include "oneway.h"
+
+/* Frames that the kernel's queue is filled with, and their bytes at most */
+#define FILL 4000
+#define FILL_BYTES (64 << 20)
+#define SENDERS_MAX 64U
+
+/*
+ * A queue that is full, and nobody fills it meanwhile
+ */
+
+/* What all workers have received. A worker that finds nothing looks whether others did. */
+static uint64_t
+received_by_all(const struct worker *w)
+{
+	const struct worker *first = w - w->queue;
+	uint64_t all = 0;
+	unsigned int i;
+
+	for (i = 0; i < w->port->params->queues; i++)
+		all += rte_atomic_load_explicit(&first[i].frames, rte_memory_order_relaxed);
+	return all;
+}
+
+/* Workers begin at once: who comes late is not one who waits. */
+static void
+await_others(struct worker *w)
+{
+	struct worker *first = w - w->queue;
+
+	rte_atomic_fetch_add_explicit(&first->ready, 1, rte_memory_order_relaxed);
+	while (rte_atomic_load_explicit(&first->ready, rte_memory_order_relaxed) <
+	       w->port->params->queues)
+		rte_pause();
+}
+
+static int
+rx_worker(void *arg)
+{
+	struct worker *w = arg;
+	const struct path_ops *ops = w->port->path->ops;
+	unsigned int burst = w->port->params->burst, n, empty = 0;
+	uint64_t last, tail = 0, tail_cpu = 0;
+
+	await_others(w);
+	last = rte_rdtsc();
+	while (rte_atomic_load_explicit(&w->frames, rte_memory_order_relaxed) < w->target &&
+	       empty < GIVE_UP) {
+		n = ops->rx(w->port, w->queue, burst);
+		last = poll_end(w, last, n);
+		if (n == 0) {
+			if (empty++ == 0)
+				tail_cpu = cpu_thread();
+			if (received_by_all(w) >= w->target)
+				break;
+			continue;
+		}
+		count_frames(w, n);
+		empty = 0;
+		tail = w->spent;
+	}
+	/* What is missing is waited for, but the work ended with the last frame. */
+	if (empty >= GIVE_UP) {
+		w->empty -= w->spent - tail;
+		w->spent = tail;
+		w->other_ns = cpu_thread() - tail_cpu;
+	}
+	return 0;
+}
+
+static unsigned int
+fill_size(const struct port *port)
+{
+	unsigned int fill = (port->path->flags & DPDK_VETH) != 0 &&
+		port->path->ops == &dpdk_ops ? DPDK_VETH_FILL : FILL;
+
+	return RTE_MIN(fill, FILL_BYTES / port->params->len);
+}
+
+static void
+rx_traced(void *arg)
+{
+	struct port *port = arg;
+	unsigned int got = 0, empty = 0, n;
+
+	while (got < TRACED && empty < GIVE_UP) {
+		n = port->path->ops->rx(port, 0, port->params->burst);
+		got += n;
+		empty = n == 0 ? empty + 1 : 0;
+	}
+}
+
+/* Sums over all times that the queue was filled and drained */
+struct drained {
+	uint64_t sent, fill_cpu, cpu;
+};
+
+/* Fill and drain once, and add to the workers. Returns whether anything came. */
+static bool
+fill_and_drain(struct worker *workers, struct drained *all)
+{
+	struct port *port = workers->port;
+	struct worker now[KPERF_QUEUES_MAX];
+	struct cpu_meter meter;
+	uint64_t cpu, n;
+	unsigned int i;
+
+	workers_init(now, port, 0);
+	cpu_start(&meter);
+	cpu = cpu_thread();
+	n = kernel_send(port, port->packet_sock, fill_size(port));
+	all->fill_cpu += cpu_thread() - cpu;
+	for (i = 0; i < port->params->queues; i++)
+		now[i].target = n;
+	workers_run(now, rx_worker);
+	all->cpu += cpu_stop(&meter);
+	all->sent += n;
+	for (i = 0; i < port->params->queues; i++) {
+		workers[i].spent += now[i].spent;
+		workers[i].empty += now[i].empty;
+		workers[i].other_ns += now[i].other_ns;
+		count_frames(&workers[i], now[i].frames);
+	}
+	return workers_sum(now, port->params->queues).frames != 0;
+}
+
+static void
+measure_rx(struct port *port, uint64_t duration, struct result *result)
+{
+	const struct params *params = port->params;
+	struct worker workers[KPERF_QUEUES_MAX], sum;
+	struct drained all = {0};
+	unsigned int rounds;
+
+	kernel_prepare(port);
+	workers_init(workers, port, duration);
+	workers_run(workers, discard_worker);
+	for (rounds = 0; rounds < 1000; rounds++)
+		if (!fill_and_drain(workers, &all) ||
+		    workers_sum(workers, params->queues).spent > workers->cycles)
+			break;
+	workers_rates(result, workers);
+	sum = workers_sum(workers, params->queues);
+	if (sum.frames == 0)
+		return;
+	result->value[M_KERNEL_NS] = (double)all.fill_cpu / all.sent;
+	result->value[M_CPU_NS] = (double)(all.cpu + all.fill_cpu - sum.other_ns) / sum.frames;
+	result->value[M_LOST] = 1e3 * (1 - RTE_MIN(1.0, (double)sum.frames / all.sent));
+	if (params->queues == 1 && kernel_send(port, port->packet_sock, TRACED) == TRACED)
+		result->value[M_SYSCALLS] = traced_calls(port, rx_traced, TRACED);
+}
+
+/*
+ * While the kernel sends: threads that do nothing else, on all CPUs that no worker has
+ */
+
+struct sender {
+	struct port *port;
+	uint64_t sent;
+	RTE_ATOMIC(bool) *stop;
+	pthread_t thread;
+};
+
+static void *
+sender_main(void *arg)
+{
+	struct sender *s = arg;
+	int sock = net_packet_socket(s->port->ifindex, s->port->params->gso);
+
+	leave_workers_alone(s->port->params->queues);
+	while (!rte_atomic_load_explicit(s->stop, rte_memory_order_relaxed))
+		s->sent += kernel_send(s->port, sock, 64);
+	close(sock);
+	return NULL;
+}
+
+static unsigned int
+nb_senders(unsigned int nb_workers)
+{
+	return nb_workers < nb_cpus() ? RTE_MIN(nb_cpus() - nb_workers, SENDERS_MAX) : 1;
+}
+
+static int
+load_worker(void *arg)
+{
+	struct worker *w = arg;
+	const struct path_ops *ops = w->port->path->ops;
+	unsigned int burst = w->port->params->burst, n;
+	uint64_t last = rte_rdtsc();
+
+	while (w->spent < w->cycles) {
+		n = ops->rx(w->port, w->queue, burst);
+		count_frames(w, n);
+		last = poll_end(w, last, n);
+	}
+	return 0;
+}
+
+static void
+measure_load(struct port *port, uint64_t duration, struct result *result)
+{
+	unsigned int nb = nb_senders(port->params->queues);
+	uint64_t cpu, sent = 0, dropped = net_counter(port->ifname, "tx_dropped");
+	struct worker workers[KPERF_QUEUES_MAX], sum;
+	struct sender senders[SENDERS_MAX];
+	struct cpu_meter meter;
+	RTE_ATOMIC(bool) stop;
+	unsigned int i;
+
+	rte_atomic_store_explicit(&stop, false, rte_memory_order_relaxed);
+	kernel_prepare(port);
+	workers_init(workers, port, duration);
+	cpu_start(&meter);
+	for (i = 0; i < nb; i++) {
+		senders[i] = (struct sender){ .port = port, .stop = &stop };
+		if (pthread_create(&senders[i].thread, NULL, sender_main, &senders[i]) != 0)
+			die("cannot start a thread");
+	}
+	workers_run(workers, load_worker);
+	rte_atomic_store_explicit(&stop, true, rte_memory_order_relaxed);
+	for (i = 0; i < nb; i++) {
+		pthread_join(senders[i].thread, NULL);
+		sent += senders[i].sent;
+	}
+	cpu = cpu_stop(&meter);
+	workers_rates(result, workers);
+	sum = workers_sum(workers, port->params->queues);
+	dropped = net_counter(port->ifname, "tx_dropped") - dropped;
+	result->value[M_LOST] = 1e3 * dropped / RTE_MAX(UINT64_C(1), sent + dropped);
+	if (sum.frames != 0)
+		result->value[M_CPU_NS] = (double)cpu / sum.frames;
+}
+
+const struct test test_rx = {
+	.name = "rx",
+	.what = "out of the kernel, from a queue that is full",
+	.primary = M_NS,
+	.measure = measure_rx,
+};
+
+const struct test test_load = {
+	.name = "load",
+	.what = "out of the kernel while it sends as fast as it can",
+	.primary = M_MPPS,
+	.measure = measure_load,
+};
