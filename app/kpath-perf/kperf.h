@@ -16,7 +16,7 @@
  * oneway.c		what tests of one port share
  * test_tx.c		into the kernel
  * test_rx.c		out of the kernel
- * test_idle.c		nothing at all
+ * test_idle.c		nothing at all, and waking up
  * test_pair.c		between two namespaces, through two ports
  * threads.c		which CPU does what
  * net.c		namespaces, interfaces, sockets
@@ -72,12 +72,13 @@ enum metric {
 	M_GBPS,		/* Gb/s of frames, or of payload for TCP */
 	M_SYSCALLS,	/* system calls per packet, or per poll */
 	M_KERNEL_NS,	/* ns per packet for the kernel's sender to fill the queue */
-	M_P50,		/* us there and back */
+	M_P50,		/* us there and back, or to wake up */
 	M_P99,
 	M_P999,
 	M_LOST,		/* packets per thousand that did not arrive */
 	M_CPU_GB,	/* s of CPU time per gigabyte, likewise */
 	M_EMPTY,	/* per cent of the application's time in polls that moved nothing */
+	M_SLEEP_CPU,	/* per cent of one CPU, of an application that sleeps */
 	M_MAX,
 };
 
@@ -102,6 +103,7 @@ struct port {
 	char ifname[IF_NAMESIZE];	/* the kernel's end */
 	char app_ifname[IF_NAMESIZE];	/* veth: the end that the application opens */
 	unsigned int ifindex;
+	bool sleeps;			/* the application may want to sleep */
 	uint16_t number;		/* all ports of a run have different ones */
 	uint32_t addr;			/* IPv4, of the kernel's end, host byte order */
 	struct rte_ether_addr mac;	/* the same */
@@ -119,6 +121,11 @@ struct path_ops {
 	unsigned int (*tx)(struct port *port, unsigned int queue, unsigned int n);
 	/** Receive n frames at most and drop them; returns how many came. */
 	unsigned int (*rx)(struct port *port, unsigned int queue, unsigned int n);
+	/**
+	 * Sleep until there is something to receive, or ms have passed. Returns 1, 0, or -1 if
+	 * there is nothing that the application could sleep on. By the thread that polls the queue.
+	 */
+	int (*sleep)(struct port *port, unsigned int queue, int ms);
 	/** Pass n frames at most on from one port to the other. */
 	unsigned int (*forward)(struct port *in, struct port *out, unsigned int n);
 };
@@ -161,6 +168,7 @@ extern const struct path_ops veth_ops;
 
 struct result {
 	double value[M_MAX];
+	const char *why;	/* nothing was measured */
 };
 
 struct test {
@@ -168,12 +176,13 @@ struct test {
 	const char *what;
 	enum metric primary;
 	bool pair;		/* two ports, else one */
+	bool sleeps;		/* Rx interrupts are asked for */
 	bool unhurried;		/* no side is meant to have no time left */
 	/** One round on an open path: ports[1] only for pairs. Duration in ns, of pure work. */
 	void (*measure)(struct port *ports, uint64_t duration, struct result *result);
 };
 
-extern const struct test test_tx, test_rx, test_load, test_idle, test_rtt, test_tcp;
+extern const struct test test_tx, test_rx, test_load, test_idle, test_wake, test_rtt, test_tcp;
 
 /* A case in the table: test, parameters, and the paths that it is for. */
 struct bench_case {

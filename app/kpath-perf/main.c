@@ -81,6 +81,7 @@ open_port(struct port *port, const struct path *path, const struct bench_case *c
 	*port = (struct port){
 		.path = path,
 		.params = params,
+		.sleeps = c->test->sleeps,
 		.number = 2 * pair + end,
 		.addr = (10U << 24) + ((1 + subnet) << 8) + 1 + end,
 		.packet_sock = -1,
@@ -185,7 +186,8 @@ run_case(struct report *report, const struct bench_case *c, const struct options
 			if (series[i].why != NULL)
 				continue;
 			show_progress(c, round + 1, options->rounds, series[i].path->name);
-			measure(ports[i], c, options, &series[i].rounds[series[i].n++]);
+			measure(ports[i], c, options, &series[i].rounds[series[i].n]);
+			series[i].why = series[i].rounds[series[i].n++].why;
 		}
 	}
 	show_progress(NULL, 0, 0, NULL);

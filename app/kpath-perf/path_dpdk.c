@@ -11,11 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include <rte_bus_vdev.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_interrupts.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
@@ -32,6 +35,7 @@ struct dpdk {
 	uint16_t id;
 	uint16_t segs;		/* that a frame takes */
 	uint16_t room;		/* in each */
+	int epoll_fd;		/* to sleep on, -1: not yet */
 	struct rte_mempool *pool;
 	char device[RTE_ETH_NAME_MAX_LEN];
 };
@@ -90,7 +94,10 @@ configure(const struct port *port, const struct dpdk *dpdk)
 {
 	const struct params *params = port->params;
 	bool offload = (port->path->flags & DPDK_OFFLOAD) != 0 && (params->offload || params->gso);
-	struct rte_eth_conf conf = { .rxmode.mtu = RTE_MAX(1500U, params->len - 14) };
+	struct rte_eth_conf conf = {
+		.rxmode.mtu = RTE_MAX(1500U, params->len - 14),
+		.intr_conf.rxq = port->sleeps,
+	};
 	struct rte_eth_dev_info info;
 	uint16_t i;
 	int ret;
@@ -145,6 +152,10 @@ dpdk_close(struct port *port)
 {
 	struct dpdk *dpdk = port->priv;
 
+	if (dpdk->epoll_fd >= 0) {
+		rte_eth_dev_rx_intr_ctl_q(dpdk->id, 0, dpdk->epoll_fd, RTE_INTR_EVENT_DEL, NULL);
+		close(dpdk->epoll_fd);
+	}
 	rte_eth_dev_stop(dpdk->id);
 	rte_eth_dev_close(dpdk->id);
 	rte_eal_hotplug_remove("vdev", dpdk->device);
@@ -181,6 +192,7 @@ dpdk_open(struct port *port)
 	if (dpdk == NULL)
 		die("out of memory");
 	port->priv = dpdk;
+	dpdk->epoll_fd = -1;
 	dpdk->room = params->mbuf_room != 0 ? params->mbuf_room : RTE_MBUF_DEFAULT_DATAROOM;
 	dpdk->segs = RTE_MAX(1U, (params->len + dpdk->room - 1) / dpdk->room);
 	if (attach(port, dpdk) != 0) {
@@ -268,6 +280,31 @@ dpdk_rx(struct port *port, unsigned int queue, unsigned int n)
 	return n;
 }
 
+/* As an application does that saves power. Not all drivers need to be told by an "enable". */
+static int
+dpdk_sleep(struct port *port, unsigned int queue, int ms)
+{
+	struct dpdk *dpdk = port->priv;
+	struct rte_epoll_event event;
+	int ret;
+
+	if (dpdk->epoll_fd < 0) {
+		dpdk->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+		if (rte_eth_dev_rx_intr_ctl_q(dpdk->id, queue, dpdk->epoll_fd, RTE_INTR_EVENT_ADD,
+				NULL) != 0) {
+			close(dpdk->epoll_fd);
+			dpdk->epoll_fd = -1;
+			return -1;
+		}
+	}
+	ret = rte_eth_dev_rx_intr_enable(dpdk->id, queue);
+	if (ret != 0 && ret != -ENOTSUP)
+		return -1;
+	ret = rte_epoll_wait(dpdk->epoll_fd, &event, 1, ms);
+	rte_eth_dev_rx_intr_disable(dpdk->id, queue);
+	return ret > 0;
+}
+
 /*
  * What one port says about a packet, as a request to the other: the checksum that is missing, the
  * size of the segments. The headers were parsed by the driver, the payload is not looked at.
@@ -315,6 +352,7 @@ const struct path_ops dpdk_ops = {
 	.close = dpdk_close,
 	.tx = dpdk_tx,
 	.rx = dpdk_rx,
+	.sleep = dpdk_sleep,
 	.forward = dpdk_forward,
 };
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -437,6 +438,15 @@ loop_rx(struct port *port, unsigned int queue, unsigned int n)
 	return rx_uring(loop, q, n);
 }
 
+static int
+loop_sleep(struct port *port, unsigned int queue, int ms)
+{
+	const struct loop *loop = port->priv;
+	struct pollfd pollfd = { .fd = loop->queues[queue].fd, .events = POLLIN };
+
+	return poll(&pollfd, 1, ms) > 0;
+}
+
 /* What the kernel left undone for one port it does for the other: headers pass as they are. */
 static unsigned int
 loop_forward(struct port *in, struct port *out, unsigned int n)
@@ -466,5 +476,6 @@ const struct path_ops loop_ops = {
 	.close = loop_close,
 	.tx = loop_tx,
 	.rx = loop_rx,
+	.sleep = loop_sleep,
 	.forward = loop_forward,
 };

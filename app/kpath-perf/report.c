@@ -41,6 +41,7 @@ static const struct {
 	[M_LOST] = { "lost_permille", "lost o/oo", 1, true },
 	[M_CPU_GB] = { "cpu_s_per_gb", "CPU s/GB", 2, true },
 	[M_EMPTY] = { "empty_percent", "empty %", 0, true },
+	[M_SLEEP_CPU] = { "sleep_cpu_percent", "sleep CPU%", 2, true },
 };
 
 struct report {

@@ -2,11 +2,26 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-/* Nothing at all: what polling costs. */
+/* Nothing at all: what polling costs, what sleeping costs, and how fast one wakes up. */
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "oneway.h"
 
 #define POLL_BURST 32
+/* Of a sleep: the worker looks whether to stop that often */
+#define SLEEP_MS 20
+/* The application has slept that long when the packet comes. */
+#define PAUSE_US 300
+#define LATE_NS UINT64_C(200000000)
+#define WAKE_MAX 20000
+/* A wake-up takes longer than a packet of other tests, and 99.9 % needs a thousand. */
+#define WAKE_FACTOR 5
+
+static const char no_sleep[] = "no Rx interrupt";
+
 /*
  * Nothing to receive
  */
@@ -39,21 +54,159 @@ idle_traced(void *arg)
 		port->path->ops->rx(port, 0, POLL_BURST);
 }
 
+/* Sleeps where a thread that polls would spin. spent is without what is before the first sleep. */
+static int
+sleep_worker(void *arg)
+{
+	struct worker *w = arg;
+	const struct path_ops *ops = w->port->path->ops;
+	uint64_t last, cpu = cpu_thread();
+	int woken;
+
+	discard_worker(w);
+	w->other_ns = cpu_thread() - cpu;
+	for (last = rte_rdtsc(); w->spent < w->cycles; last = poll_end(w, last, 0)) {
+		woken = ops->sleep(w->port, w->queue, SLEEP_MS);
+		if (woken < 0)
+			return -1;
+		if (woken > 0)
+			ops->rx(w->port, w->queue, POLL_BURST);
+	}
+	return 0;
+}
+
 static void
 measure_idle(struct port *port, uint64_t duration, struct result *result)
 {
 	struct worker workers[KPERF_QUEUES_MAX];
+	struct cpu_meter meter;
+	double ns;
 
 	workers_init(workers, port, duration);
 	workers_run(workers, idle_worker);
 	result->value[M_NS] = cycles_to_ns(workers[0].spent) / (256 * workers[0].polls);
 	result->value[M_SYSCALLS] = traced_calls(port, idle_traced, TRACED_POLLS);
+	workers_init(workers, port, duration);
+	cpu_start(&meter);
+	workers_run(workers, sleep_worker);
+	ns = cycles_to_ns(workers[0].spent);
+	if (workers[0].spent >= workers[0].cycles)
+		result->value[M_SLEEP_CPU] = 100 * (cpu_stop(&meter) - workers[0].other_ns) / ns;
+}
+
+/*
+ * One packet for an application that sleeps
+ */
+
+struct sleeper {
+	struct port *port;
+	bool cannot;
+	unsigned int n;
+	uint32_t times[WAKE_MAX];
+	RTE_ATOMIC(uint64_t) sent;	/* when, 0: it has arrived */
+	RTE_ATOMIC(bool) stop;
+	RTE_ATOMIC(bool) ready;
+};
+
+static int
+wake_worker(void *arg)
+{
+	struct sleeper *s = *(struct sleeper **)arg;
+	struct port *port = s->port;
+	const struct path_ops *ops = port->path->ops;
+	struct worker w = { .port = port };
+	uint64_t sent, now;
+
+	discard_worker(&w);
+	while (!rte_atomic_load_explicit(&s->stop, rte_memory_order_relaxed)) {
+		if (ops->sleep(port, 0, SLEEP_MS) < 0)
+			s->cannot = true;
+		rte_atomic_store_explicit(&s->ready, true, rte_memory_order_release);
+		if (s->cannot)
+			return -1;
+		if (ops->rx(port, 0, POLL_BURST) == 0)
+			continue;
+		now = now_ns();
+		sent = rte_atomic_load_explicit(&s->sent, rte_memory_order_acquire);
+		if (sent != 0 && s->n < WAKE_MAX)
+			s->times[s->n++] = now - sent;
+		rte_atomic_store_explicit(&s->sent, 0, rte_memory_order_release);
+		/* Asleep is who has found nothing. */
+		while (ops->rx(port, 0, POLL_BURST) != 0)
+			continue;
+	}
+	return 0;
+}
+
+/* One packet, and wait until it has arrived. Returns whether it has. */
+static bool
+wake(struct sleeper *s)
+{
+	uint64_t start;
+
+	usleep(PAUSE_US);
+	start = now_ns();
+	rte_atomic_store_explicit(&s->sent, start, rte_memory_order_release);
+	kernel_send(s->port, s->port->packet_sock, 1);
+	while (rte_atomic_load_explicit(&s->sent, rte_memory_order_acquire) != 0) {
+		if (now_ns() - start > LATE_NS)
+			return false;
+		usleep(20);
+	}
+	return true;
+}
+
+static void *
+wake_main(void *arg)
+{
+	run_workers(wake_worker, arg, sizeof(void *), 1);
+	return NULL;
+}
+
+static void
+measure_wake(struct port *port, uint64_t duration, struct result *result)
+{
+	struct sleeper *s = calloc(1, sizeof(*s));
+	uint64_t end, sent = 0, lost = 0;
+	pthread_t thread;
+
+	if (s == NULL)
+		die("out of memory");
+	s->port = port;
+	kernel_prepare(port);
+	if (pthread_create(&thread, NULL, wake_main, &s) != 0)
+		die("cannot start a thread");
+	leave_workers_alone(1);
+	while (!rte_atomic_load_explicit(&s->ready, rte_memory_order_acquire))
+		usleep(200);
+	for (end = now_ns() + WAKE_FACTOR * duration; !s->cannot && now_ns() < end; sent++)
+		lost += !wake(s);
+	leave_workers_alone(0);
+	rte_atomic_store_explicit(&s->stop, true, rte_memory_order_relaxed);
+	pthread_join(thread, NULL);
+	if (s->cannot) {
+		result->why = no_sleep;
+	} else {
+		result->value[M_LOST] = 1e3 * lost / sent;
+		result_set_times(result, s->times, s->n);
+	}
+	free(s);
 }
 
 const struct test test_idle = {
 	.name = "idle",
-	.what = "polling where there is nothing",
+	.what = "polling where there is nothing, and sleeping there",
 	.primary = M_NS,
+	.sleeps = true,
 	.unhurried = true,
 	.measure = measure_idle,
+};
+
+const struct test test_wake = {
+	.name = "wake",
+	.what = "from the kernel's sender to an application that sleeps, one packet at a time",
+	.primary = M_P50,
+	.sleeps = true,
+	.unhurried = true,
+	.measure = measure_wake,
 };
