@@ -58,12 +58,13 @@ const struct bench_case cases[] = {
 	{ &test_tx, { 64, 16, 1 }, PEERS LOOPS },
 	{ &test_tx, { 64, 64, 1 }, PEERS LOOPS },
 	{ &test_tx, { 64, 256, 1 }, PEERS LOOPS },
-	/* Where frames go */
+	/* Where frames go: the others are of an ethertype that nobody wants */
+	{ &test_tx, { 64, 32, 1, .to = TO_OTHER }, PEERS LOOPS },
 	{ &test_tx, { 64, 32, 1, .to = TO_SOCKET }, PEERS LOOPS, true },
 	{ &test_tx, { 64, 32, 1, .to = TO_CLOSED }, PEERS LOOPS },
 	/* Queues */
-	{ &test_tx, { 64, 32, 2 }, PEERS LOOPS " loop-steer" },
-	{ &test_tx, { 64, 32, 4 }, PEERS LOOPS " loop-steer" },
+	{ &test_tx, { 64, 32, 2, .to = TO_OTHER }, PEERS LOOPS " loop-steer" },
+	{ &test_tx, { 64, 32, 4, .to = TO_OTHER }, PEERS LOOPS " loop-steer" },
 
 	{ &test_rx, { 64, 32, 1 }, PEERS LOOPS RX_TRIALS, true },
 	{ &test_rx, { 512, 32, 1 }, PEERS LOOPS },

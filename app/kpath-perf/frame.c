@@ -77,8 +77,8 @@ frame_write(uint8_t *data, const struct port *port, unsigned int flow)
 		h.udp.dst_port = rte_cpu_to_be_16(9);
 		h.udp.dgram_len = rte_cpu_to_be_16(l4_len);
 	}
-	/* For somebody else: the kernel looks at the flow and drops it. */
-	if (params->to == TO_NOBODY)
+	/* The kernel looks at the flow and drops what is for somebody else. */
+	if (params->to == TO_OTHER)
 		h.eth.dst_addr.addr_bytes[5] ^= 0x55;
 	memcpy(data, &h, params->gso ? sizeof(h) : sizeof(h) - sizeof(h.tcp) + sizeof(h.udp));
 }

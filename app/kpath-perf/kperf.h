@@ -60,6 +60,7 @@
 /* What frames into the kernel are for. */
 enum target {
 	TO_NOBODY,	/* no protocol of that ethertype */
+	TO_OTHER,	/* IPv4 UDP to another host */
 	TO_SOCKET,	/* IPv4 UDP to a socket that is read */
 	TO_CLOSED,	/* IPv4 UDP to a port without socket */
 };

@@ -131,6 +131,7 @@ params_print(char *text, size_t size, const struct bench_case *c)
 {
 	static const char * const targets[] = {
 		[TO_NOBODY] = "",
+		[TO_OTHER] = ", UDP to another host",
 		[TO_SOCKET] = ", UDP to a socket",
 		[TO_CLOSED] = ", UDP to a closed port",
 	};
@@ -306,7 +307,7 @@ static void
 json_case(struct report *report, const struct bench_case *c, const struct series *series,
 		unsigned int n)
 {
-	static const char * const targets[] = { "nobody", "socket", "closed" };
+	static const char * const targets[] = { "nobody", "other", "socket", "closed" };
 	const struct params *p = &c->params;
 	FILE *out = report->json;
 	unsigned int i;
