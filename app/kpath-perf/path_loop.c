@@ -26,6 +26,8 @@
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 
+#include <rte_malloc.h>
+
 #include "kperf.h"
 
 /* Newer than the oldest headers that this is built with. */
@@ -38,9 +40,9 @@
 #define OP_READ_MULTISHOT 49		/* Linux 6.7 */
 
 #define HDR_LEN sizeof(struct virtio_net_hdr_v1)
-/* The largest packet and its header, in an odd number of cache lines. */
-#define BUF_LEN (1027U * 64)
-#define BUFS_SIZE RTE_ALIGN_CEIL((size_t)KPERF_BURST_MAX * BUF_LEN, 2U << 20)
+/* With a VLAN tag */
+#define FRAME_MIN 1518U
+#define PAGE_SIZE 4096
 #define BUF_GROUP 0
 #define SQPOLL_IDLE_MS 5
 
@@ -48,7 +50,8 @@ struct loop_queue {
 	int fd;
 	bool setup;		/* the ring is made */
 	bool filled;		/* the buffers hold the frame to be sent */
-	uint8_t *bufs;		/* KPERF_BURST_MAX of BUF_LEN bytes */
+	uint8_t *bufs;		/* KPERF_BURST_MAX of buf_len bytes */
+	uint32_t buf_len;
 	int32_t res[KPERF_BURST_MAX];
 	struct io_uring uring;
 	struct io_uring_buf_ring *buf_ring;
@@ -63,25 +66,27 @@ struct loop {
 static uint8_t *
 queue_buf(struct loop_queue *q, unsigned int i)
 {
-	return q->bufs + i * BUF_LEN;
+	return q->bufs + (size_t)i * q->buf_len;
 }
 
 /*
  * Making
  */
 
-/* In huge pages where there are some, as DPDK's memory. */
-static uint8_t *
-bufs_alloc(void)
+/*
+ * Room for the largest packet and its header, in an odd number of cache lines, as mbufs are. In
+ * DPDK's memory: whatever pages that has, the loops have no others.
+ */
+static void
+queue_alloc(struct loop_queue *q, const struct params *params)
 {
-	const int prot = PROT_READ | PROT_WRITE, flags = MAP_ANONYMOUS | MAP_PRIVATE;
-	void *bufs = mmap(NULL, BUFS_SIZE, prot, flags | MAP_HUGETLB, -1, 0);
+	uint32_t frame = params->gso || params->offload ? UINT16_MAX : params->len;
 
-	if (bufs == MAP_FAILED)
-		bufs = mmap(NULL, BUFS_SIZE, prot, flags, -1, 0);
-	if (bufs == MAP_FAILED)
-		die("out of memory");
-	return memset(bufs, 0, BUFS_SIZE);
+	q->buf_len = ((HDR_LEN + RTE_MAX(frame, FRAME_MIN)) / RTE_CACHE_LINE_SIZE + 1) *
+		RTE_CACHE_LINE_SIZE | RTE_CACHE_LINE_SIZE;
+	q->bufs = rte_zmalloc(NULL, (size_t)KPERF_BURST_MAX * q->buf_len, PAGE_SIZE);
+	if (q->bufs == NULL)
+		die("no memory for buffers of %u bytes", q->buf_len);
 }
 
 /* All packets to the first queue: "r0 = 0; exit". What counts is what the kernel leaves undone. */
@@ -141,7 +146,7 @@ fill_buf_ring(struct loop_queue *q)
 		return ret;
 	io_uring_buf_ring_init(q->buf_ring);
 	for (i = 0; i < KPERF_BURST_MAX; i++)
-		io_uring_buf_ring_add(q->buf_ring, queue_buf(q, i), BUF_LEN, i,
+		io_uring_buf_ring_add(q->buf_ring, queue_buf(q, i), q->buf_len, i,
 			KPERF_BURST_MAX - 1, i);
 	io_uring_buf_ring_advance(q->buf_ring, KPERF_BURST_MAX);
 	return 0;
@@ -152,7 +157,7 @@ static int
 queue_setup(const struct loop *loop, struct loop_queue *q)
 {
 	struct io_uring_params params = { .flags = IORING_SETUP_SUBMIT_ALL };
-	const struct iovec iov = { q->bufs, BUFS_SIZE };
+	const struct iovec iov = { q->bufs, (size_t)KPERF_BURST_MAX * q->buf_len };
 	int ret;
 
 	if ((loop->flags & LOOP_SQPOLL) != 0) {
@@ -191,7 +196,7 @@ need_setup(const struct loop *loop, struct loop_queue *q)
 
 /* Does the kernel have what the path is about? */
 static const char *
-loop_unavailable(unsigned int flags)
+loop_unavailable(unsigned int flags, const struct params *params)
 {
 	struct loop loop = { .flags = flags & ~LOOP_FILE };
 	struct loop_queue *q = &loop.queues[0];
@@ -201,7 +206,7 @@ loop_unavailable(unsigned int flags)
 		return NULL;
 	if ((flags & LOOP_LINK) != 0)
 		return NULL;
-	q->bufs = bufs_alloc();
+	queue_alloc(q, params);
 	if (queue_setup(&loop, q) != 0) {
 		why = "this kernel's io_uring cannot, or may not, do this";
 	} else {
@@ -212,7 +217,7 @@ loop_unavailable(unsigned int flags)
 		io_uring_free_probe(probe);
 		io_uring_queue_exit(&q->uring);
 	}
-	munmap(q->bufs, BUFS_SIZE);
+	rte_free(q->bufs);
 	return why;
 }
 
@@ -237,7 +242,7 @@ loop_open(struct port *port)
 	unsigned int flags = port->path->flags, i;
 	struct loop *loop;
 
-	port->why = loop_unavailable(flags);
+	port->why = loop_unavailable(flags, port->params);
 	if (port->why != NULL)
 		return -1;
 	loop = calloc(1, sizeof(*loop));
@@ -249,7 +254,7 @@ loop_open(struct port *port)
 		struct loop_queue *q = &loop->queues[i];
 
 		q->fd = open_tap(port);
-		q->bufs = bufs_alloc();
+		queue_alloc(q, port->params);
 	}
 	return 0;
 }
@@ -267,7 +272,7 @@ loop_close(struct port *port)
 			io_uring_queue_exit(&q->uring);
 		if (q->buf_ring != NULL)
 			munmap(q->buf_ring, KPERF_BURST_MAX * sizeof(struct io_uring_buf));
-		munmap(q->bufs, BUFS_SIZE);
+		rte_free(q->bufs);
 		close(q->fd);
 	}
 	free(loop);
@@ -360,7 +365,7 @@ rx_rw(struct loop_queue *q, unsigned int n)
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		q->res[i] = read(q->fd, queue_buf(q, i), BUF_LEN);
+		q->res[i] = read(q->fd, queue_buf(q, i), q->buf_len);
 		if (q->res[i] < 0)
 			break;
 	}
@@ -374,7 +379,7 @@ rx_uring(struct loop *loop, struct loop_queue *q, unsigned int n)
 	unsigned int i, done, found = 0;
 
 	for (i = 0; i < n; i++) {
-		prep(loop, q, op, q->fd, queue_buf(q, i), BUF_LEN, i);
+		prep(loop, q, op, q->fd, queue_buf(q, i), q->buf_len, i);
 		if ((loop->flags & LOOP_LINK) != 0 && i < n - 1)
 			q->uring.sq.sqes[(q->uring.sq.sqe_tail - 1) & (2 * KPERF_BURST_MAX - 1)]
 				.flags |= IOSQE_IO_LINK;
@@ -416,7 +421,7 @@ rx_multishot(struct loop_queue *q, unsigned int n)
 		q->armed = q->armed && (cqe->flags & IORING_CQE_F_MORE) != 0;
 		buf = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 		if (cqe->res > 0)
-			io_uring_buf_ring_add(q->buf_ring, queue_buf(q, buf), BUF_LEN, buf,
+			io_uring_buf_ring_add(q->buf_ring, queue_buf(q, buf), q->buf_len, buf,
 				KPERF_BURST_MAX - 1, found++);
 	}
 	io_uring_buf_ring_advance(q->buf_ring, found);
