@@ -7,13 +7,17 @@
 #include "kperf.h"
 
 const struct path paths[] = {
-	{ "rtap", "net_rtap", &dpdk_ops, "net_rtap", DPDK_OFFLOAD },
-	{ "rtap-rw", "net_rtap without io_uring", &dpdk_ops, "net_rtap,io=rw", DPDK_OFFLOAD },
-	{ "net_tap", "DPDK's own TAP driver", &dpdk_ops, "net_tap", 0 },
-	{ "af_packet", "net_af_packet on one end of a veth pair", &dpdk_ops,
-		"net_af_packet,qpairs=1,blocksz=65536,framesz=2048,framecnt=4096,qdisc_bypass=1",
+	{ "rtap", "net_rtap", &dpdk_ops, "net_rtap", NULL, DPDK_OFFLOAD },
+	{ "rtap-rw", "net_rtap without io_uring", &dpdk_ops, "net_rtap", "io=rw", DPDK_OFFLOAD },
+	{ "rtap-napi", "net_rtap, and a kernel thread for the stack's part", &dpdk_ops,
+		"net_rtap", "napi=threaded", DPDK_OFFLOAD | DPDK_MODE },
+	{ "rtap-sqpoll", "net_rtap, and a kernel thread that submits", &dpdk_ops,
+		"net_rtap", "sqpoll=1", DPDK_OFFLOAD | DPDK_MODE },
+	{ "net_tap", "DPDK's own TAP driver", &dpdk_ops, "net_tap", NULL, 0 },
+	{ "af_packet", "net_af_packet on one end of a veth pair", &dpdk_ops, "net_af_packet",
+		"qpairs=1,blocksz=65536,framesz=2048,framecnt=4096,qdisc_bypass=1",
 		DPDK_VETH | DPDK_ONE_QUEUE, 1514 },
-	{ "af_xdp", "net_af_xdp on one end of a veth pair", &dpdk_ops, "net_af_xdp",
+	{ "af_xdp", "net_af_xdp on one end of a veth pair", &dpdk_ops, "net_af_xdp", NULL,
 		DPDK_VETH | DPDK_ONE_QUEUE, 1514 },
 	{ "veth", "the kernel alone: a veth pair between the namespaces", &veth_ops },
 	{ "loop-rw", "bare loop of read and write", &loop_ops, .flags = LOOP_RW },
@@ -39,14 +43,16 @@ const struct path paths[] = {
 const unsigned int nb_paths = RTE_DIM(paths);
 
 #define PEERS "rtap rtap-rw net_tap af_packet af_xdp"
+/* Modes of the driver that cost a second CPU, where they might pay */
+#define MODES " rtap-napi rtap-sqpoll"
 #define LOOPS " loop-rw loop-uring loop-file loop-buf"
 #define TX_TRIALS " loop-sqpoll loop-ringfd loop-skip loop-hdrlen loop-sndbuf"
 #define RX_TRIALS " loop-sqpoll loop-link loop-multi"
-#define PAIR_PATHS PEERS " veth loop-rw loop-uring loop-file"
+#define PAIR_PATHS PEERS MODES " veth" LOOPS
 
 const struct bench_case cases[] = {
 	/* Frame sizes; the smallest with everything that was ever tried */
-	{ &test_tx, { 64, 32, 1 }, PEERS LOOPS TX_TRIALS, true },
+	{ &test_tx, { 64, 32, 1 }, PEERS MODES LOOPS TX_TRIALS, true },
 	{ &test_tx, { 512, 32, 1 }, PEERS LOOPS },
 	{ &test_tx, { 1514, 32, 1 }, PEERS LOOPS, true },
 	{ &test_tx, { 9018, 32, 1 }, PEERS LOOPS " loop-hdrlen" },
@@ -60,13 +66,13 @@ const struct bench_case cases[] = {
 	{ &test_tx, { 64, 256, 1 }, PEERS LOOPS },
 	/* Where frames go: the others are of an ethertype that nobody wants */
 	{ &test_tx, { 64, 32, 1, .to = TO_OTHER }, PEERS LOOPS },
-	{ &test_tx, { 64, 32, 1, .to = TO_SOCKET }, PEERS LOOPS, true },
+	{ &test_tx, { 64, 32, 1, .to = TO_SOCKET }, PEERS MODES LOOPS, true },
 	{ &test_tx, { 64, 32, 1, .to = TO_CLOSED }, PEERS LOOPS },
 	/* Queues */
 	{ &test_tx, { 64, 32, 2, .to = TO_OTHER }, PEERS LOOPS " loop-steer" },
 	{ &test_tx, { 64, 32, 4, .to = TO_OTHER }, PEERS LOOPS " loop-steer" },
 
-	{ &test_rx, { 64, 32, 1 }, PEERS LOOPS RX_TRIALS, true },
+	{ &test_rx, { 64, 32, 1 }, PEERS " rtap-sqpoll" LOOPS RX_TRIALS, true },
 	{ &test_rx, { 512, 32, 1 }, PEERS LOOPS },
 	{ &test_rx, { 1514, 32, 1 }, PEERS LOOPS, true },
 	{ &test_rx, { 9018, 32, 1 }, PEERS LOOPS },
@@ -88,7 +94,7 @@ const struct bench_case cases[] = {
 	{ &test_load, { 64, 32, 1 }, PEERS LOOPS, true },
 	{ &test_load, { 1514, 32, 1 }, PEERS LOOPS },
 
-	{ &test_idle, { 64, 32, 1 }, PEERS LOOPS " loop-sqpoll", true },
+	{ &test_idle, { 64, 32, 1 }, PEERS " rtap-sqpoll" LOOPS " loop-sqpoll", true },
 
 	{ &test_wake, { 64, 32, 1 }, PEERS " loop-rw loop-file", true },
 

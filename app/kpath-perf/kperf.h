@@ -135,7 +135,8 @@ struct path {
 	const char *name;
 	const char *what;	/* in a line, for --list */
 	const struct path_ops *ops;
-	const char *arg;	/* path_dpdk.c: driver and device arguments */
+	const char *driver;	/* path_dpdk.c */
+	const char *devargs;	/* of that driver, NULL: none */
 	unsigned int flags;	/* path_loop.c: LOOP_*; path_dpdk.c: DPDK_* */
 	uint32_t frame_max;	/* 0: KPERF_FRAME_MAX */
 };
@@ -159,6 +160,7 @@ extern const struct path_ops loop_ops;
 #define DPDK_VETH	(1U << 0)	/* the driver opens one end of a veth pair */
 #define DPDK_OFFLOAD	(1U << 1)	/* knows checksum, TSO and LRO */
 #define DPDK_ONE_QUEUE	(1U << 2)
+#define DPDK_MODE	(1U << 3)	/* a driver without these arguments is not at fault */
 
 /* Frames that the Rx ring of such a driver takes when nobody reads */
 #define DPDK_VETH_FILL 1000

@@ -131,17 +131,17 @@ configure(const struct port *port, const struct dpdk *dpdk)
 static int
 attach(struct port *port, struct dpdk *dpdk)
 {
-	const char *arg = port->path->arg;
-	bool veth = (port->path->flags & DPDK_VETH) != 0;
-	int len = strcspn(arg, ",");
+	const struct path *path = port->path;
+	bool veth = (path->flags & DPDK_VETH) != 0;
 	char args[256];
 
-	snprintf(dpdk->device, sizeof(dpdk->device), "%.*s%u", len, arg, port->number);
-	snprintf(args, sizeof(args), "iface=%s%s", veth ? port->app_ifname : port->ifname,
-		arg + len);
+	snprintf(dpdk->device, sizeof(dpdk->device), "%s%u", path->driver, port->number);
+	snprintf(args, sizeof(args), "iface=%s%s%s", veth ? port->app_ifname : port->ifname,
+		path->devargs != NULL ? "," : "", path->devargs != NULL ? path->devargs : "");
 	if (rte_eal_hotplug_add("vdev", dpdk->device, args) != 0 ||
 	    rte_eth_dev_get_port_by_name(dpdk->device, &dpdk->id) != 0) {
-		port->why = "DPDK's driver does not take the interface, or is not installed";
+		port->why = (path->flags & DPDK_MODE) != 0 ? "not offered by this driver, here" :
+			"DPDK's driver does not take the interface, or is not installed";
 		return -1;
 	}
 	return 0;
