@@ -92,6 +92,7 @@ struct params {
 	uint16_t streams;	/* TCP connections */
 	enum target to;
 	bool gso;		/* frames are TCP that the kernel has not segmented */
+	bool external;		/* buffers of mbufs are external ones */
 	bool offload;		/* checksum, TSO and LRO are left to the ports */
 };
 

@@ -21,6 +21,7 @@
 #include <rte_interrupts.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
+#include <rte_memzone.h>
 
 #include "kperf.h"
 
@@ -37,6 +38,7 @@ struct dpdk {
 	uint16_t room;		/* in each */
 	int epoll_fd;		/* to sleep on, -1: not yet */
 	struct rte_mempool *pool;
+	const struct rte_memzone *external;	/* memory of its buffers, NULL: in the pool */
 	char device[RTE_ETH_NAME_MAX_LEN];
 };
 
@@ -62,7 +64,22 @@ fill_mbuf(struct rte_mempool *pool __rte_unused, void *arg, void *obj, unsigned 
 }
 
 static struct rte_mempool *
-make_pool(const struct port *port, const struct dpdk *dpdk)
+make_external(struct dpdk *dpdk, const char *name, unsigned int n, uint16_t bytes)
+{
+	struct rte_pktmbuf_extmem mem = { .elt_size = RTE_CACHE_LINE_ROUNDUP(bytes) };
+
+	mem.buf_len = (size_t)n * mem.elt_size;
+	dpdk->external = rte_memzone_reserve(name, mem.buf_len, SOCKET_ID_ANY, 0);
+	if (dpdk->external == NULL)
+		return NULL;
+	mem.buf_ptr = dpdk->external->addr;
+	mem.buf_iova = dpdk->external->iova;
+	return rte_pktmbuf_pool_create_extbuf(name, n, RTE_MIN(n / 4, (unsigned int)MBUF_CACHE), 0,
+		bytes, SOCKET_ID_ANY, &mem, 1);
+}
+
+static struct rte_mempool *
+make_pool(const struct port *port, struct dpdk *dpdk)
 {
 	static struct sample sample;
 	unsigned int n = NB_MBUF, bytes = dpdk->room + RTE_PKTMBUF_HEADROOM;
@@ -73,8 +90,9 @@ make_pool(const struct port *port, const struct dpdk *dpdk)
 	if (bytes > RTE_MBUF_DEFAULT_BUF_SIZE)
 		n = RTE_MAX(NB_MBUF * RTE_MBUF_DEFAULT_BUF_SIZE / bytes, 1023U);
 	snprintf(name, sizeof(name), "kperf%u", port->number);
-	pool = rte_pktmbuf_pool_create(name, n, RTE_MIN(n / 4, (unsigned int)MBUF_CACHE), 0, bytes,
-		SOCKET_ID_ANY);
+	pool = port->params->external ? make_external(dpdk, name, n, bytes) :
+		rte_pktmbuf_pool_create(name, n, RTE_MIN(n / 4, (unsigned int)MBUF_CACHE), 0,
+			bytes, SOCKET_ID_ANY);
 	if (pool == NULL)
 		die("cannot make a pool of %u mbufs of %u bytes: %s", n, bytes,
 			rte_strerror(rte_errno));
@@ -160,6 +178,7 @@ dpdk_close(struct port *port)
 	rte_eth_dev_close(dpdk->id);
 	rte_eal_hotplug_remove("vdev", dpdk->device);
 	rte_mempool_free(dpdk->pool);
+	rte_memzone_free(dpdk->external);
 	if ((port->path->flags & DPDK_VETH) != 0)
 		net_delete(port->app_ifname);
 	free(dpdk);

@@ -147,7 +147,8 @@ params_print(char *text, size_t size, const struct bench_case *c)
 			p->queues, p->queues == 1 ? "" : "s", targets[p->to],
 			p->gso ? ", LRO" : "");
 	if (p->mbuf_room != 0)
-		snprintf(text + strlen(text), size - strlen(text), ", mbufs of %u B", p->mbuf_room);
+		snprintf(text + strlen(text), size - strlen(text), ", %s of %u B",
+			p->external ? "external buffers" : "mbufs", p->mbuf_room);
 }
 
 static void
@@ -317,8 +318,9 @@ json_case(struct report *report, const struct bench_case *c, const struct series
 		p->burst);
 	fprintf(out, "\"queues\":%u,\"mbuf_room\":%u,\"streams\":%u,\"to\":\"%s\",", p->queues,
 		p->mbuf_room, p->streams, targets[p->to]);
-	fprintf(out, "\"gso\":%s,\"offload\":%s,\"paths\":[", p->gso ? "true" : "false",
-		p->offload ? "true" : "false");
+	fprintf(out, "\"gso\":%s,\"offload\":%s,\"external\":%s,\"paths\":[",
+		p->gso ? "true" : "false", p->offload ? "true" : "false",
+		p->external ? "true" : "false");
 	report->first = false;
 	for (i = 0; i < n; i++) {
 		fprintf(out, "%s\n ", i == 0 ? "" : ",");
