@@ -10,7 +10,7 @@
 #include "kperf.h"
 
 #define ROUNDS_DEFAULT 5
-#define MS_DEFAULT 100
+#define MS_DEFAULT 70
 
 bool
 listed(const char *names, const char *name, const char *separators)
@@ -48,7 +48,7 @@ print_help(void)
 		"\n"
 		"As root: kpath-perf [OPTION]...\n"
 		"  --brief          the short form: fewer cases\n"
-		"  --tests=A,B      only these tests: tx, rx, load, idle, rtt, tcp\n"
+		"  --tests=A,B      only these tests: tx, rx, load, idle, wake, rtt, tcp\n"
 		"  --paths=A,B      only these paths, see --list\n"
 		"  --only=WORDS     only cases with these words, see --list\n"
 		"  --rounds=N       measure each path N times, in turns (default %u)\n"
