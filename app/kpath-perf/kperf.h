@@ -23,6 +23,7 @@
  * frame.c		frames, and the kernel's sender
  * clock.c		time, and CPU time
  * trace.c		counts system calls
+ * machine.c		what it all runs on
  * report.c		medians, table, JSON
  *
  * A case is measured on all its paths in turns, several rounds, so that a noisy machine hurts all
@@ -306,6 +307,22 @@ void trace_init(void);
  */
 int64_t trace_syscalls(void (*run)(void *), void *arg);
 
+/* machine.c */
+
+struct machine {
+	unsigned int cpus;		/* that this process may use */
+	unsigned int cores;
+	unsigned int kernel_threads;	/* whose CPU time counts; 0: they cannot be seen */
+	char model[128];
+	char memory[32];
+	char pages[32];			/* size of those that DPDK has */
+	char kernel[96];
+	char dpdk[64];
+	char liburing[16];
+};
+
+void machine_describe(struct machine *m, bool huge);
+
 /* report.c */
 
 struct series {
@@ -317,7 +334,7 @@ struct series {
 
 struct report;
 
-struct report *report_open(const char *json, unsigned int rounds, unsigned int ms);
+struct report *report_open(const struct options *options);
 void report_case(struct report *report, const struct bench_case *c, const struct series *series,
 		unsigned int n);
 void report_close(struct report *report);

@@ -9,10 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
-#include <rte_version.h>
 
 #include "kperf.h"
 
@@ -330,54 +326,52 @@ json_case(struct report *report, const struct bench_case *c, const struct series
 }
 
 static void
-cpu_model(char *text, size_t size)
+json_machine(FILE *out, const struct machine *m)
 {
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[256];
+	const struct {
+		const char *name, *value;
+	} words[] = {
+		{ "model", m->model }, { "memory", m->memory }, { "pages", m->pages },
+		{ "kernel", m->kernel }, { "dpdk", m->dpdk }, { "liburing", m->liburing },
+	};
+	unsigned int i;
 
-	snprintf(text, size, "unknown");
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-		if (strncmp(line, "model name", 10) != 0)
-			continue;
-		snprintf(text, size, "%s", strchr(line, ':') + 2);
-		text[strcspn(text, "\n")] = '\0';
-		break;
+	fprintf(out, "{\"cpus\":%u,\"cores\":%u,\"kernel_threads\":%u", m->cpus, m->cores,
+		m->kernel_threads);
+	for (i = 0; i < RTE_DIM(words); i++) {
+		fprintf(out, ",\"%s\":", words[i].name);
+		json_string(out, words[i].value);
 	}
-	if (file != NULL)
-		fclose(file);
+	fprintf(out, "}");
 }
 
 struct report *
-report_open(const char *json, unsigned int rounds, unsigned int ms)
+report_open(const struct options *options)
 {
 	struct report *report = calloc(1, sizeof(*report));
-	struct utsname name;
-	char model[128];
+	struct machine m;
 
 	if (report == NULL)
 		die("out of memory");
-	uname(&name);
-	cpu_model(model, sizeof(model));
-	printf("%ld CPUs (%s), Linux %s, %s; %u rounds of %u ms, paths in turns\n",
-		sysconf(_SC_NPROCESSORS_ONLN), model, name.release, rte_version(), rounds, ms);
-	printf("Medians; spread: of the middle half; !: wide. x: how many times better than;\n"
-		"loop: the best bare loop. empty %%: of the application's time, in polls that moved\n"
-		"nothing; saturated: the side that had no time left.\n");
-	if (json == NULL)
+	machine_describe(&m, options->huge);
+	printf("%u CPUs, %u cores (%s), pages of %s, Linux %s, %s, liburing %s\n", m.cpus, m.cores,
+		m.model, m.pages, m.kernel, m.dpdk, m.liburing);
+	printf("%u rounds of %u ms, paths in turns. Medians; spread: of the middle half; !: wide.\n"
+		"x: how many times better than; loop: the best bare loop. empty %%: of the\n"
+		"application's time, in polls that moved nothing; saturated: the side that had no\n"
+		"time left.\n", options->rounds, options->ms);
+	if (m.kernel_threads == 0)
+		printf("CPU times are without those of the kernel's threads, which are not seen here.\n");
+	if (options->json == NULL)
 		return report;
-	report->path = json;
+	report->path = options->json;
 	report->first = true;
-	report->json = fopen(json, "we");
+	report->json = fopen(options->json, "we");
 	if (report->json == NULL)
-		die("%s: %s", json, strerror(errno));
-	fprintf(report->json, "{\"machine\":{\"cpus\":%ld,\"model\":",
-		sysconf(_SC_NPROCESSORS_ONLN));
-	json_string(report->json, model);
-	fprintf(report->json, ",\"kernel\":");
-	json_string(report->json, name.release);
-	fprintf(report->json, ",\"dpdk\":");
-	json_string(report->json, rte_version());
-	fprintf(report->json, "},\"rounds\":%u,\"ms\":%u,\"cases\":[", rounds, ms);
+		die("%s: %s", options->json, strerror(errno));
+	fprintf(report->json, "{\"machine\":");
+	json_machine(report->json, &m);
+	fprintf(report->json, ",\"rounds\":%u,\"ms\":%u,\"cases\":[", options->rounds, options->ms);
 	return report;
 }
 
