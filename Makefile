@@ -4,7 +4,7 @@
 # make            build the plugin
 # make check      run the tests; as root: all of them
 # make demo       show what the driver does, as root
-# make bench      compare all paths to the kernel, as root: six minutes, best on an idle machine
+# make bench      compare all paths to the kernel, as root: eight minutes, best on an idle machine
 # make install    put the plugin where DPDK programs look for drivers
 # make clean      remove the build directory
 #
@@ -39,7 +39,7 @@ demo: setup all
 
 bench: setup all
 	$(BUILD)/app/kpath-perf --json=$(BUILD)/kpath-perf.json $(BENCH)
-	devtools/plot-bench.py $(BUILD)/kpath-perf.json
+	devtools/bench-tables.py --readme $(BUILD)/kpath-perf.json
 
 install: all
 	meson install -C $(BUILD) --no-rebuild

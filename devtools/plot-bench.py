@@ -1,53 +1,45 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The rtap authors
-"""Plots and a table from what "kpath-perf --json=FILE" has written.
+"""Plots of what "kpath-perf --json=FILE" has written.
 
 plot-bench.py FILE DIRECTORY   SVG files DIRECTORY/rtap_*.svg: bars of medians, with the middle
-                               half of the rounds as a line
-plot-bench.py FILE             the ratios of the README's table
+                               half of the rounds as a line. Of the bare loops, the best is shown.
 """
 
 import html
-import json
 import pathlib
 import sys
 
+from bench_json import BEST_LOOP, figures, find, load
+
 COLOURS = {
-    'rtap': '#c0392b', 'rtap-rw': '#e59866', 'net_tap': '#2e86c1', 'af_packet': '#85929e',
-    'af_xdp': '#5d6d7e', 'veth': '#27ae60', 'loop-rw': '#d7bde2', 'loop-uring': '#bb8fce',
-    'loop-file': '#8e44ad', 'loop-buf': '#6c3483',
+    'rtap': '#c0392b', 'rtap-rw': '#e59866', 'rtap-napi': '#f5b7b1', 'rtap-sqpoll': '#7b241c',
+    'net_tap': '#2e86c1', 'af_packet': '#85929e', 'af_xdp': '#34495e', 'veth': '#27ae60',
+    BEST_LOOP: '#8e44ad',
 }
+SIZES = (64, 512, 1514, 9018)
+BURSTS = (1, 4, 16, 32, 64, 256)
 
 # file, title, unit, metric, test, what the groups of bars are: a name, and what picks the case
 PLOTS = (
     ('tx_size', 'Into the kernel: frame size', 'ns per packet', 'ns', 'tx',
      [(f'{n} B', {'len': n, 'burst': 32, 'queues': 1, 'to': 'nobody', 'mbuf_room': 0})
-      for n in (64, 512, 1514, 9018)]),
+      for n in SIZES]),
     ('tx_burst', 'Into the kernel: burst, 64 B', 'ns per packet', 'ns', 'tx',
-     [(str(n), {'len': 64, 'burst': n, 'queues': 1, 'to': 'nobody'})
-      for n in (1, 4, 16, 32, 64, 256)]),
-    ('rx_size', 'Out of the kernel: frame size', 'ns per packet', 'ns', 'rx',
-     [(f'{n} B', {'len': n, 'burst': 32, 'queues': 1, 'gso': False})
-      for n in (64, 512, 1514, 9018)]),
-    ('rx_burst', 'Out of the kernel: burst, 64 B', 'ns per packet', 'ns', 'rx',
-     [(str(n), {'len': 64, 'burst': n, 'queues': 1, 'gso': False})
-      for n in (1, 4, 16, 32, 64, 256)]),
+     [(str(n), {'len': 64, 'burst': n, 'queues': 1, 'to': 'nobody'}) for n in BURSTS]),
+    ('rx_size', 'Out of the kernel, CPU time of both sides: frame size', 'ns per packet', 'cpu_ns',
+     'rx', [(f'{n} B', {'len': n, 'burst': 32, 'queues': 1, 'gso': False}) for n in SIZES]),
+    ('rx_burst', 'Out of the kernel, CPU time of both sides: burst, 64 B', 'ns per packet',
+     'cpu_ns', 'rx', [(str(n), {'len': 64, 'burst': n, 'queues': 1, 'gso': False})
+                      for n in BURSTS]),
     ('tcp', 'TCP through two ports', 'Gb/s', 'gbps', 'tcp',
      [(f'{n} stream{"s"[:n > 1]}, offloads {("off", "on")[on]}',
        {'streams': n, 'offload': on}) for on in (False, True) for n in (1, 8)]),
-    ('rtt', 'There and back through two ports, median', 'us', 'p50_us', 'rtt', [('', {})]),
+    ('rtt', 'There and back through two ports', 'us', 'p50_us', 'rtt', [('median', {})]),
 )
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 760, 300, 60, 64, 30
-
-
-def find(data, test, wanted):
-    """The case of a test with these parameters: {path: metrics}."""
-    for case in data['cases']:
-        if case['test'] == test and all(case[key] == value for key, value in wanted.items()):
-            return {path['path']: path['metrics'] for path in case['paths']}
-    return {}
 
 
 def nice_top(value):
@@ -75,7 +67,7 @@ def svg(title, unit, groups):
            f'<text x="{LEFT}" y="16" font-size="14">{html.escape(title)}</text>',
            f'<text x="4" y="{TOP - 8}">{html.escape(unit)}</text>']
     for i, path in enumerate(paths):
-        x = LEFT + i * 78
+        x = LEFT + i * 76
         out += [f'<rect x="{x}" y="28" width="10" height="10" fill="{COLOURS[path]}"/>',
                 f'<text x="{x + 13}" y="37">{path}</text>']
     for i in range(6):
@@ -110,46 +102,17 @@ def svg(title, unit, groups):
 def plot(data, directory):
     directory.mkdir(parents=True, exist_ok=True)
     for name, title, unit, metric, test, cases in PLOTS:
-        groups = [(label, {path: metrics[metric]
-                           for path, metrics in find(data, test, wanted).items()
-                           if metric in metrics}) for label, wanted in cases]
-        groups = [group for group in groups if group[1]]
+        groups = []
+        for label, wanted in cases:
+            case = find(data, test, wanted)
+            bars = {path: figures(case, path, metric) for path in COLOURS}
+            bars = {path: bar for path, bar in bars.items() if bar is not None}
+            if bars:
+                groups.append((label, bars))
         if groups:
             (directory / f'rtap_{name}.svg').write_text(svg(title, unit, groups))
 
 
-# The README's table: name, test, case, metric, whether less is better
-ROWS = (
-    ('64 B into the kernel', 'tx', {'len': 64, 'burst': 32, 'queues': 1, 'to': 'nobody'}, 'ns'),
-    ('64 B to a UDP socket', 'tx', {'len': 64, 'burst': 32, 'queues': 1, 'to': 'socket'}, 'ns'),
-    ('64 B out of the kernel', 'rx', {'len': 64, 'burst': 32, 'queues': 1}, 'ns'),
-    ('1514 B out of the kernel', 'rx', {'len': 1514, 'burst': 32, 'queues': 1}, 'ns'),
-    ('there and back', 'rtt', {}, 'p50_us'),
-    ('TCP, offloads off', 'tcp', {'streams': 1, 'offload': False}, 'gbps'),
-    ('TCP, offloads on', 'tcp', {'streams': 1, 'offload': True}, 'gbps'),
-)
-PEERS = ('net_tap', 'af_packet', 'af_xdp', 'veth', 'loop-file')
-
-
-def table(data):
-    print(f'{"":26}' + ''.join(f'{peer:>11}' for peer in PEERS))
-    for name, test, wanted, metric in ROWS:
-        case = find(data, test, wanted)
-        cells = []
-        for peer in PEERS:
-            try:
-                ours, theirs = (case[path][metric]['median'] for path in ('rtap', peer))
-                ratio = ours / theirs if metric == 'gbps' else theirs / ours
-                cells.append(f'{ratio:11.2f}')
-            except KeyError:
-                cells.append(f'{"-":>11}')
-        print(f'{name:26}' + ''.join(cells))
-
-
-if len(sys.argv) not in (2, 3) or sys.argv[1].startswith('-'):
+if len(sys.argv) != 3:
     sys.exit(__doc__)
-results = json.loads(pathlib.Path(sys.argv[1]).read_text())
-if len(sys.argv) == 3:
-    plot(results, pathlib.Path(sys.argv[2]))
-else:
-    table(results)
+plot(load(sys.argv[1]), pathlib.Path(sys.argv[2]))

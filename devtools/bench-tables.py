@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The rtap authors
+"""The tables of the documentation, from what "kpath-perf --json=FILE" has written.
+
+bench-tables.py FILE            the README's table, the guide's, and figures in the guide's text
+bench-tables.py --readme FILE   the README's table only
+bench-tables.py FILE DOC...     check that the tables in these documents are made of FILE: rows
+                                that differ are shown, and the exit status is 1
+"""
+
+import pathlib
+import sys
+
+from bench_json import BEST_LOOP, find, load, median, times_better
+
+TX64 = {'len': 64, 'burst': 32, 'queues': 1, 'to': 'nobody'}
+RX64 = {'len': 64, 'burst': 32, 'queues': 1, 'gso': False}
+LRO = {'len': 65000, 'burst': 32, 'gso': True, 'external': False}
+
+# Ratios: name, test, case, metric, whether the README has it
+RATIOS = (
+    ('64 B into the kernel', 'tx', TX64, 'ns', True),
+    ('1514 B into the kernel', 'tx', {**TX64, 'len': 1514}, 'ns', False),
+    ('64 B to another host', 'tx', {**TX64, 'to': 'other'}, 'ns', False),
+    ('64 B to a UDP socket', 'tx', {**TX64, 'to': 'socket'}, 'ns', False),
+    ('64 B to a closed port', 'tx', {**TX64, 'to': 'closed'}, 'ns', False),
+    ('64 B into, 2 queues', 'tx', {**TX64, 'queues': 2, 'to': 'other'}, 'mpps', False),
+    ('64 B out, CPU time', 'rx', RX64, 'cpu_ns', True),
+    ('1514 B out, CPU time', 'rx', {**RX64, 'len': 1514}, 'cpu_ns', False),
+    ('64 B out, 2 queues', 'rx', {**RX64, 'queues': 2}, 'mpps', False),
+    ('64 B out, under load', 'load', {'len': 64}, 'mpps', False),
+    ('there and back, median', 'rtt', {}, 'p50_us', True),
+    ('wake-up, median', 'wake', {}, 'p50_us', False),
+    ('TCP, offloads off', 'tcp', {'streams': 1, 'offload': False}, 'gbps', True),
+    ('TCP, offloads on', 'tcp', {'streams': 1, 'offload': True}, 'gbps', True),
+    ('TCP, 8 streams, off', 'tcp', {'streams': 8, 'offload': False}, 'gbps', False),
+    ('TCP, 8 streams, on', 'tcp', {'streams': 8, 'offload': True}, 'gbps', True),
+)
+PEERS = (('net_tap', 'net_tap'), ('af_packet', 'af_packet'), ('af_xdp', 'af_xdp'),
+         ('kernel alone', 'veth'), ('best bare loop', BEST_LOOP))
+
+# What was tried with bare loops: name, test, case, with it, without it, outcome
+TX_TRIAL, RX_TRIAL = ('tx', TX64), ('rx', RX64)
+TRIALS = (
+    ('Registered file', *TX_TRIAL, 'loop-file', 'loop-uring', 'used'),
+    ('Registered buffers, Tx', *TX_TRIAL, 'loop-buf', 'loop-file', 'not used: see below'),
+    ('Registered buffers, Rx', *RX_TRIAL, 'loop-buf', 'loop-file', 'used'),
+    ('SQPOLL, Tx', *TX_TRIAL, 'loop-sqpoll', 'loop-file',
+     'not used: a second CPU works for it'),
+    ('Registered ring', *TX_TRIAL, 'loop-ringfd', 'loop-file', 'not used'),
+    ('No completion for success', *TX_TRIAL, 'loop-skip', 'loop-file', 'not used'),
+    ('Hint of linear length, 9018 B', 'tx', {**TX64, 'len': 9018}, 'loop-hdrlen', 'loop-file',
+     'not used'),
+    ('Send buffer of 1 MiB', *TX_TRIAL, 'loop-sndbuf', 'loop-file',
+     'not used: it stays unlimited'),
+    ('Steering program, 2 queues', 'tx', {'len': 64, 'burst': 32, 'queues': 2}, 'loop-steer',
+     'loop-file', 'not used: see below'),
+    ('Linked reads', *RX_TRIAL, 'loop-link', 'loop-file',
+     'not used: each short read ends a chain'),
+    ('Multishot reads', *RX_TRIAL, 'loop-multi', 'loop-file', 'not used'),
+)
+
+# Modes of the driver, compared with its default: name, test, case, metric
+MODES = ('rtap-rw', 'rtap-napi', 'rtap-sqpoll')
+MODE_ROWS = (
+    ('64 B into the kernel', 'tx', TX64, 'ns'),
+    ('64 B into the kernel, CPU time', 'tx', TX64, 'cpu_ns'),
+    ('64 B to a UDP socket', 'tx', {**TX64, 'to': 'socket'}, 'ns'),
+    ('64 B out', 'rx', RX64, 'ns'),
+    ('64 B out, CPU time', 'rx', RX64, 'cpu_ns'),
+    ('there and back, median', 'rtt', {}, 'p50_us'),
+    ('TCP, offloads off', 'tcp', {'streams': 1, 'offload': False}, 'gbps'),
+    ('TCP, offloads off, CPU time', 'tcp', {'streams': 1, 'offload': False}, 'cpu_s_per_gb'),
+    ('TCP, offloads on', 'tcp', {'streams': 1, 'offload': True}, 'gbps'),
+    ('TCP, offloads on, CPU time', 'tcp', {'streams': 1, 'offload': True}, 'cpu_s_per_gb'),
+)
+
+LATENCY_PATHS = ('rtap', 'rtap-rw', 'rtap-napi', 'rtap-sqpoll', 'net_tap', 'af_packet', 'af_xdp',
+                 'veth', 'loop-rw', 'loop-file')
+
+BUFFERS = (
+    ('segments of 2 KiB', {**LRO, 'mbuf_room': 0}),
+    ('segments of 9 KiB', {**LRO, 'mbuf_room': 9216}),
+    ('one large mbuf', {**LRO, 'mbuf_room': 65280}),
+    ('external buffers', {**LRO, 'mbuf_room': 65280, 'external': True}),
+)
+
+
+def cell(value, digits=2):
+    return '-' if value is None else f'{value:.{digits}f}'
+
+
+def ratios(data, readme):
+    rows = []
+    for name, test, wanted, metric, in_readme in RATIOS:
+        case = find(data, test, wanted)
+        values = [times_better(case, 'rtap', path, metric) for _, path in PEERS]
+        if any(value is not None for value in values) and (in_readme or not readme):
+            rows.append([name] + [cell(value) for value in values])
+    return [''] + [name for name, _ in PEERS], rows
+
+
+def trials(data):
+    rows = []
+    for name, test, wanted, path, base, outcome in TRIALS:
+        case = find(data, test, wanted)
+        ns, without = median(case, path, 'ns'), median(case, base, 'ns')
+        if ns is not None and without is not None:
+            rows.append([name, f'{ns:.0f} ns, {without:.0f} without', outcome])
+    return ['What', 'Time of a packet', 'Outcome'], rows
+
+
+def modes(data):
+    rows, offered = [], [mode for mode in MODES if any(
+        median(find(data, test, wanted), mode, metric) is not None
+        for _, test, wanted, metric in MODE_ROWS)]
+    for name, test, wanted, metric in MODE_ROWS:
+        case = find(data, test, wanted)
+        rows.append([name] + [cell(times_better(case, mode, 'rtap', metric))
+                              for mode in offered])
+    return [''] + offered, rows
+
+
+def latency(data):
+    rows = []
+    for name, test in (('there and back', 'rtt'), ('wake-up', 'wake')):
+        case = find(data, test, {})
+        for path in LATENCY_PATHS:
+            times = [median(case, path, metric) for metric in ('p50_us', 'p99_us', 'p999_us')]
+            if times[0] is not None:
+                rows.append([f'{name}, {path}'] + [cell(time, 0) for time in times])
+    return ['us', '50 %', '99 %', '99.9 %'], rows
+
+
+def buffers(data):
+    rows = []
+    for name, wanted in BUFFERS:
+        case = find(data, 'rx', wanted)
+        values = [median(case, 'rtap', metric) for metric in ('ns', 'cpu_ns', 'gbps')]
+        if values[0] is not None:
+            rows.append([name, cell(values[0], 0), cell(values[1], 0), cell(values[2], 1)])
+    return ['LRO into', 'ns per frame', 'CPU ns, both sides', 'Gb/s'], rows
+
+
+# Tables of the guide: label, caption, what makes it
+GUIDE = (
+    ('table_rtap_performance', 'How many times better net_rtap is (1 thread, bursts of 32)',
+     lambda data: ratios(data, False)),
+    ('table_rtap_modes', 'How many times better its modes are than net_rtap by default', modes),
+    ('table_rtap_latency', 'Latency', latency),
+    ('table_rtap_buffers', 'Frames of 65000 bytes out of the kernel', buffers),
+    ('table_rtap_trials', 'What was tried', trials),
+)
+
+
+def markdown(header, rows):
+    # As wide as it is in the README, which lines up
+    first = max(24, *(len(row[0]) for row in rows))
+
+    def line(cells):
+        return f'| {cells[0]:{first}} | ' + ' | '.join(
+            f'{text:{max(4, len(title))}}' for text, title in zip(cells[1:], header[1:])) + ' |'
+
+    rule = '|'.join('-' * (len(part)) for part in line(header).split('|')[1:-1])
+    return '\n'.join([line(header), f'|{rule}|'] + [line(row) for row in rows]) + '\n'
+
+
+def rst(label, caption, header, rows):
+    widths = [max(8, *(len(row[i]) for row in [header] + rows)) for i in range(len(header))]
+
+    def rule(char):
+        return '   +' + '+'.join(char * (width + 2) for width in widths) + '+'
+
+    def line(cells):
+        return '   |' + '|'.join(f' {text:{width}} ' for text, width in zip(cells, widths)) + '|'
+
+    out = [f'.. _{label}:', '', f'.. table:: {caption}', '', rule('-'), line(header), rule('=')]
+    for row in rows:
+        out += [line(row), rule('-')]
+    return '\n'.join(out) + '\n'
+
+
+def text_figures(data):
+    """Figures in the text of the guide: what, and the number."""
+    tx, rx = find(data, 'tx', TX64), find(data, 'rx', RX64)
+    idle, big = find(data, 'idle', {}), {**TX64, 'len': 65000}
+    slow = [median(tx, path, 'ns') for path in ('rtap', 'rtap-rw')]
+    yield 'ns for a poll of an idle queue', median(idle, 'rtap', 'ns'), 0
+    yield 'system calls of an idle queue', median(idle, 'rtap', 'syscalls'), 0
+    for name in ('rtap', 'net_tap', 'loop-rw'):
+        yield f'% of a CPU, asleep: {name}', median(idle, name, 'sleep_cpu_percent'), 2
+    yield 'system calls per packet into', median(tx, 'rtap', 'syscalls'), 3
+    yield 'system calls per packet out', median(rx, 'rtap', 'syscalls'), 3
+    yield 'ns more without io_uring', None if None in slow else slow[1] - slow[0], 0
+    yield 'ns for 65000 B into, mbufs of 2 KiB', median(
+        find(data, 'tx', {**big, 'mbuf_room': 0}), 'rtap', 'ns'), 0
+    for room in (65280, 65400):
+        yield f'ns for 65000 B into, mbufs of {room} B', median(
+            find(data, 'tx', {**big, 'mbuf_room': room}), 'rtap', 'ns'), 0
+    for room in (0, 9216, 65280, 65400):
+        yield f'ns for 65000 B out, room {room}', median(
+            find(data, 'rx', {**LRO, 'mbuf_room': room}), 'rtap', 'ns'), 0
+    for test, wanted in (('tx', {**TX64, 'to': 'other'}), ('rx', RX64)):
+        pair = [median(find(data, test, {**wanted, 'queues': n}), 'rtap', 'mpps') for n in (1, 2)]
+        yield f'{test}: 2 queues, times one', None if None in pair else pair[1] / pair[0], 2
+
+
+def show(data):
+    print(markdown(*ratios(data, True)))
+    for label, caption, make in GUIDE:
+        header, rows = make(data)
+        if rows and len(header) > 1:
+            print(rst(label, caption, header, rows))
+    for what, value, digits in text_figures(data):
+        if value is not None:
+            print(f'{what}: {value:.{digits}f}')
+
+
+def check(data, names):
+    """Compare the rows of tables in documents; a table is known by its header."""
+    tables = {}
+    for _, _, make in GUIDE:
+        header, rows = make(data)
+        tables[tuple(header)] = {row[0]: row for row in rows}
+    wrong = 0
+    for name in names:
+        table = None
+        for number, line in enumerate(pathlib.Path(name).read_text(encoding='utf-8').split('\n'), 1):
+            row = [text.strip() for text in line.strip().strip('|').split('|')]
+            if not line.strip().startswith(('|', '+')):
+                table = None
+            elif tuple(row) in tables:
+                table = tables[tuple(row)]
+            elif table is not None and row[0].strip('-=+') != '' and table.get(row[0]) != row:
+                print(f'{name}:{number}: {row} should be {table.get(row[0])}')
+                wrong = 1
+    return wrong
+
+
+def main(args):
+    if args[:1] == ['--readme'] and len(args) == 2:
+        print(markdown(*ratios(load(args[1]), True)), end='')
+        return 0
+    if not args or args[0].startswith('-'):
+        sys.exit(__doc__)
+    if len(args) > 1:
+        return check(load(args[0]), args[1:])
+    show(load(args[0]))
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The rtap authors
+"""What "kpath-perf --json=FILE" has written, for the programs that show it."""
+
+import json
+import pathlib
+
+# In place of all bare loops in a case: the best of them by the metric that is asked for
+BEST_LOOP = 'best bare loop'
+
+MORE_IS_BETTER = ('mpps', 'gbps')
+
+
+def load(file):
+    return json.loads(pathlib.Path(file).read_text(encoding='utf-8'))
+
+
+def find(data, test, wanted):
+    """The first case of a test with these parameters: {path: metrics}, {} if there is none.
+
+    A parameter that the file does not know is False."""
+    for case in data['cases']:
+        if case['test'] == test and all(case.get(key, False) == value
+                                        for key, value in wanted.items()):
+            return {path['path']: path['metrics'] for path in case['paths']}
+    return {}
+
+
+def is_better(metric, one, other):
+    return one > other if metric in MORE_IS_BETTER else one < other
+
+
+def figures(case, path, metric):
+    """Median, low and high of a metric, None where it was not measured."""
+    if path != BEST_LOOP:
+        return case.get(path, {}).get(metric)
+    best = None
+    for name, metrics in case.items():
+        if name.startswith('loop-') and metric in metrics and (
+                best is None or is_better(metric, metrics[metric]['median'], best['median'])):
+            best = metrics[metric]
+    return best
+
+
+def median(case, path, metric):
+    found = figures(case, path, metric)
+    return None if found is None else found['median']
+
+
+def times_better(case, path, other, metric):
+    """How many times better a path is than the other, None where one was not measured."""
+    ours, theirs = median(case, path, metric), median(case, other, metric)
+    if not ours or not theirs:
+        return None
+    return ours / theirs if metric in MORE_IS_BETTER else theirs / ours
