@@ -49,6 +49,10 @@
 #define KPERF_BURST_MAX 256
 #define KPERF_ROUNDS_MAX 99
 
+/* Percentiles of fewer times say nothing: they are waited for, so many ns. */
+#define KPERF_TIMES_MIN 10
+#define KPERF_TIMES_WAIT UINT64_C(5000000000)
+
 /* The largest frame: what fits in one mbuf with headroom, whose size has 16 bits. */
 #define KPERF_FRAME_MAX 65000
 

@@ -72,7 +72,7 @@ discard_worker(void *arg)
 	unsigned int empty;
 
 	for (empty = 0; empty < 100; empty++)
-		if (w->port->path->ops->rx(w->port, w->queue, KPERF_BURST_MAX) != 0)
+		if (w->port->path->ops->rx(w->port, w->queue, w->port->params->burst) != 0)
 			empty = 0;
 	return 0;
 }

@@ -6,7 +6,7 @@
  * Bare programs over a TAP: what is left when there is no DPDK, and each thing that might make it
  * faster by itself. They decide how the driver is built, and are what it is measured against.
  *
- * A program owns BURST_MAX buffers for each queue, and touches nothing in them.
+ * A program owns the buffers of a burst for each queue, and touches nothing in them.
  */
 
 #include <errno.h>
@@ -50,7 +50,8 @@ struct loop_queue {
 	int fd;
 	bool setup;		/* the ring is made */
 	bool filled;		/* the buffers hold the frame to be sent */
-	uint8_t *bufs;		/* KPERF_BURST_MAX of buf_len bytes */
+	uint8_t *bufs;
+	unsigned int nb_bufs;
 	uint32_t buf_len;
 	int32_t res[KPERF_BURST_MAX];
 	struct io_uring uring;
@@ -78,13 +79,14 @@ queue_buf(struct loop_queue *q, unsigned int i)
  * DPDK's memory: whatever pages that has, the loops have no others.
  */
 static void
-queue_alloc(struct loop_queue *q, const struct params *params)
+queue_alloc(struct loop_queue *q, const struct params *params, unsigned int flags)
 {
 	uint32_t frame = params->gso || params->offload ? UINT16_MAX : params->len;
 
 	q->buf_len = ((HDR_LEN + RTE_MAX(frame, FRAME_MIN)) / RTE_CACHE_LINE_SIZE + 1) *
 		RTE_CACHE_LINE_SIZE | RTE_CACHE_LINE_SIZE;
-	q->bufs = rte_zmalloc(NULL, (size_t)KPERF_BURST_MAX * q->buf_len, PAGE_SIZE);
+	q->nb_bufs = (flags & LOOP_MULTISHOT) != 0 ? KPERF_BURST_MAX : params->burst;
+	q->bufs = rte_zmalloc(NULL, (size_t)q->nb_bufs * q->buf_len, PAGE_SIZE);
 	if (q->bufs == NULL)
 		die("no memory for buffers of %u bytes", q->buf_len);
 }
@@ -157,7 +159,7 @@ static int
 queue_setup(const struct loop *loop, struct loop_queue *q)
 {
 	struct io_uring_params params = { .flags = IORING_SETUP_SUBMIT_ALL };
-	const struct iovec iov = { q->bufs, (size_t)KPERF_BURST_MAX * q->buf_len };
+	const struct iovec iov = { q->bufs, (size_t)q->nb_bufs * q->buf_len };
 	int ret;
 
 	if ((loop->flags & LOOP_SQPOLL) != 0) {
@@ -206,7 +208,7 @@ loop_unavailable(unsigned int flags, const struct params *params)
 		return NULL;
 	if ((flags & LOOP_LINK) != 0)
 		return NULL;
-	queue_alloc(q, params);
+	queue_alloc(q, params, flags);
 	if (queue_setup(&loop, q) != 0) {
 		why = "this kernel's io_uring cannot, or may not, do this";
 	} else {
@@ -230,7 +232,7 @@ fill_buffers(struct loop_queue *q, const struct port *port, unsigned int flow)
 	q->filled = true;
 	if ((port->path->flags & LOOP_HDRLEN) != 0)
 		hdr.hdr_len = RTE_MIN(port->params->len, 128U);
-	for (i = 0; i < KPERF_BURST_MAX; i++) {
+	for (i = 0; i < q->nb_bufs; i++) {
 		memcpy(queue_buf(q, i), &hdr, sizeof(hdr));
 		frame_write(queue_buf(q, i) + HDR_LEN, port, flow);
 	}
@@ -254,7 +256,7 @@ loop_open(struct port *port)
 		struct loop_queue *q = &loop->queues[i];
 
 		q->fd = open_tap(port);
-		queue_alloc(q, port->params);
+		queue_alloc(q, port->params, flags);
 	}
 	return 0;
 }

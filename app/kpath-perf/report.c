@@ -16,8 +16,6 @@
 #define WIDE 0.15
 /* Who spends more of the time than that in polls that move nothing waits for the other side. */
 #define IDLE_PERCENT 10
-/* Percentiles of fewer times say nothing. */
-#define TIMES_MIN 10
 
 static const struct {
 	const char *name;	/* in JSON */
@@ -110,7 +108,7 @@ saturated(const struct bench_case *c, const struct series *s)
 void
 result_set_times(struct result *result, uint32_t *times, unsigned int n)
 {
-	if (n < TIMES_MIN)
+	if (n < KPERF_TIMES_MIN)
 		return;
 	qsort(times, n, sizeof(*times), compare_times);
 	result->value[M_P50] = times[n / 2] / 1e3;

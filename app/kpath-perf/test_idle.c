@@ -10,7 +10,6 @@
 
 #include "oneway.h"
 
-#define POLL_BURST 32
 /* Of a sleep: the worker looks whether to stop that often */
 #define SLEEP_MS 20
 /* The application has slept that long when the packet comes. */
@@ -38,7 +37,7 @@ idle_worker(void *arg)
 	while (w->spent < w->cycles) {
 		last = rte_rdtsc();
 		for (i = 0, n = 0; i < 256; i++)
-			n += ops->rx(w->port, w->queue, POLL_BURST);
+			n += ops->rx(w->port, w->queue, w->port->params->burst);
 		poll_end(w, last, n);
 	}
 	return 0;
@@ -51,7 +50,7 @@ idle_traced(void *arg)
 	unsigned int i;
 
 	for (i = 0; i < TRACED_POLLS; i++)
-		port->path->ops->rx(port, 0, POLL_BURST);
+		port->path->ops->rx(port, 0, port->params->burst);
 }
 
 /* Sleeps where a thread that polls would spin. spent is without what is before the first sleep. */
@@ -70,7 +69,7 @@ sleep_worker(void *arg)
 		if (woken < 0)
 			return -1;
 		if (woken > 0)
-			ops->rx(w->port, w->queue, POLL_BURST);
+			ops->rx(w->port, w->queue, w->port->params->burst);
 	}
 	return 0;
 }
@@ -124,7 +123,7 @@ wake_worker(void *arg)
 		rte_atomic_store_explicit(&s->ready, true, rte_memory_order_release);
 		if (s->cannot)
 			return -1;
-		if (ops->rx(port, 0, POLL_BURST) == 0)
+		if (ops->rx(port, 0, port->params->burst) == 0)
 			continue;
 		now = now_ns();
 		sent = rte_atomic_load_explicit(&s->sent, rte_memory_order_acquire);
@@ -132,7 +131,7 @@ wake_worker(void *arg)
 			s->times[s->n++] = now - sent;
 		rte_atomic_store_explicit(&s->sent, 0, rte_memory_order_release);
 		/* Asleep is who has found nothing. */
-		while (ops->rx(port, 0, POLL_BURST) != 0)
+		while (ops->rx(port, 0, port->params->burst) != 0)
 			continue;
 	}
 	return 0;
@@ -179,8 +178,11 @@ measure_wake(struct port *port, uint64_t duration, struct result *result)
 	leave_workers_alone(1);
 	while (!rte_atomic_load_explicit(&s->ready, rte_memory_order_acquire))
 		usleep(200);
-	for (end = now_ns() + WAKE_FACTOR * duration; !s->cannot && now_ns() < end; sent++)
+	end = now_ns() + WAKE_FACTOR * duration;
+	while (!s->cannot && now_ns() < end + (sent < KPERF_TIMES_MIN ? KPERF_TIMES_WAIT : 0)) {
 		lost += !wake(s);
+		sent++;
+	}
 	leave_workers_alone(0);
 	rte_atomic_store_explicit(&s->stop, true, rte_memory_order_relaxed);
 	pthread_join(thread, NULL);

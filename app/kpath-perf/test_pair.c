@@ -170,8 +170,10 @@ ping_pong(const struct port *ports, uint64_t duration, struct result *result)
 		die("connect: %s", strerror(errno));
 	ping_first(sock);
 	end = now_ns() + duration;
-	while (now_ns() < end && n < RTT_MAX) {
+	while (n < RTT_MAX) {
 		start = now_ns();
+		if (start > (n < KPERF_TIMES_MIN ? end + KPERF_TIMES_WAIT : end))
+			break;
 		if (ping(sock, n + lost))
 			times[n++] = now_ns() - start;
 		else

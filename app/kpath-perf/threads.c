@@ -115,18 +115,21 @@ void
 threads_start_eal(bool huge)
 {
 	static const char * const constant[] = {
-		"kpath-perf", "--no-pci", "--no-telemetry", "--log-level=*:critical", "-m", "512",
+		"kpath-perf", "--no-pci", "--no-telemetry", "--log-level=*:critical",
 	};
 	static char lcores[8192];
-	char *args[RTE_DIM(constant) + 3];
+	char *args[RTE_DIM(constant) + 5];
 	unsigned int n, i;
 	int len;
 
 	for (n = 0; n < RTE_DIM(constant); n++)
 		args[n] = strdup(constant[n]);
 	args[n++] = strdup(huge ? "--in-memory" : "--no-huge");
-	if (!huge)
+	if (!huge) {
 		args[n++] = strdup("--no-shconf");
+		args[n++] = strdup("-m");
+		args[n++] = strdup("512");
+	}
 	args[n++] = lcores;
 	len = snprintf(lcores, sizeof(lcores), "--lcores=0@(");
 	for (i = 0; i < (unsigned int)CPU_COUNT(&all_cpus); i++)
