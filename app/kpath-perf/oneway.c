@@ -7,6 +7,9 @@
 
 #include "oneway.h"
 
+/* So long, and for a hundred polls, nothing comes from a queue that is empty. */
+#define DISCARD_NS 2e6
+
 void
 workers_init(struct worker *workers, struct port *port, uint64_t duration)
 {
@@ -69,11 +72,15 @@ int
 discard_worker(void *arg)
 {
 	const struct worker *w = arg;
+	uint64_t found = rte_rdtsc();
 	unsigned int empty;
 
-	for (empty = 0; empty < 100; empty++)
-		if (w->port->path->ops->rx(w->port, w->queue, w->port->params->burst) != 0)
-			empty = 0;
+	for (empty = 0; empty < 100 || !is_past(found, DISCARD_NS); empty++) {
+		if (w->port->path->ops->rx(w->port, w->queue, w->port->params->burst) == 0)
+			continue;
+		empty = 0;
+		found = rte_rdtsc();
+	}
 	return 0;
 }
 

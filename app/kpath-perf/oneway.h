@@ -13,8 +13,8 @@
 
 #include "kperf.h"
 
-/* Polls in a row without a frame after which the rest is lost */
-#define GIVE_UP 200000
+/* So long without a frame, the rest is lost: threads that bring it may wait for a CPU. */
+#define GIVE_UP_NS 500e6
 /* Packets and polls of which system calls are counted */
 #define TRACED 640
 #define TRACED_POLLS 1000
@@ -74,6 +74,13 @@ static inline double
 cycles_to_ns(uint64_t cycles)
 {
 	return 1e9 * cycles / rte_get_tsc_hz();
+}
+
+/** Is it so long ago that since was the time, in cycles? */
+static inline bool
+is_past(uint64_t since, double ns)
+{
+	return cycles_to_ns(rte_rdtsc() - since) > ns;
 }
 
 #endif /* _KPERF_ONEWAY_H_ */

@@ -50,28 +50,32 @@ rx_worker(void *arg)
 {
 	struct worker *w = arg;
 	const struct path_ops *ops = w->port->path->ops;
-	unsigned int burst = w->port->params->burst, n, empty = 0;
-	uint64_t last, tail = 0, tail_cpu = 0;
+	unsigned int burst = w->port->params->burst, n;
+	uint64_t last, found, tail = 0, tail_cpu = 0;
+	bool lost = false, empty = false;
 
 	await_others(w);
-	last = rte_rdtsc();
+	last = found = rte_rdtsc();
 	while (rte_atomic_load_explicit(&w->frames, rte_memory_order_relaxed) < w->target &&
-	       empty < GIVE_UP) {
+	       !lost) {
 		n = ops->rx(w->port, w->queue, burst);
 		last = poll_end(w, last, n);
 		if (n == 0) {
-			if (empty++ == 0)
+			if (!empty)
 				tail_cpu = cpu_thread();
+			empty = true;
 			if (received_by_all(w) >= w->target)
 				break;
+			lost = is_past(found, GIVE_UP_NS);
 			continue;
 		}
 		count_frames(w, n);
-		empty = 0;
+		empty = false;
+		found = last;
 		tail = w->spent;
 	}
 	/* What is missing is waited for, but the work ended with the last frame. */
-	if (empty >= GIVE_UP) {
+	if (lost) {
 		w->empty -= w->spent - tail;
 		w->spent = tail;
 		w->other_ns = cpu_thread() - tail_cpu;
@@ -92,12 +96,14 @@ static void
 rx_traced(void *arg)
 {
 	struct port *port = arg;
-	unsigned int got = 0, empty = 0, n;
+	uint64_t found = rte_rdtsc();
+	unsigned int got = 0, n;
 
-	while (got < TRACED && empty < GIVE_UP) {
+	while (got < TRACED && !is_past(found, GIVE_UP_NS)) {
 		n = port->path->ops->rx(port, 0, port->params->burst);
 		got += n;
-		empty = n == 0 ? empty + 1 : 0;
+		if (n != 0)
+			found = rte_rdtsc();
 	}
 }
 
@@ -106,7 +112,7 @@ struct drained {
 	uint64_t sent, fill_cpu, cpu;
 };
 
-/* Fill and drain once, and add to the workers. Returns whether anything came. */
+/* Fill and drain once, and add to the workers. Returns whether all came. */
 static bool
 fill_and_drain(struct worker *workers, struct drained *all)
 {
@@ -132,7 +138,7 @@ fill_and_drain(struct worker *workers, struct drained *all)
 		workers[i].other_ns += now[i].other_ns;
 		count_frames(&workers[i], now[i].frames);
 	}
-	return workers_sum(now, port->params->queues).frames != 0;
+	return n != 0 && workers_sum(now, port->params->queues).frames == n;
 }
 
 static void
