@@ -123,6 +123,8 @@ struct port {
 struct path_ops {
 	/** Make the interface and the application's end. Returns 0, or -1 with port->why set. */
 	int (*open)(struct port *port);
+	/** Have the port keep no packet of another one's: before either is closed. May be NULL. */
+	void (*stop)(struct port *port);
 	void (*close)(struct port *port);
 	/** Send n frames like port's sample to the kernel; returns how many it took. */
 	unsigned int (*tx)(struct port *port, unsigned int queue, unsigned int n);

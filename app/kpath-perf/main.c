@@ -125,9 +125,12 @@ open_path(struct port ports[2], const struct bench_case *c, const struct path *p
 static void
 close_path(struct port ports[2], const struct bench_case *c)
 {
-	if (c->test->pair)
-		close_port(&ports[1]);
-	close_port(&ports[0]);
+	unsigned int nb = c->test->pair ? 2 : 1, i;
+
+	for (i = 0; i < nb && ports[0].path->ops->stop != NULL; i++)
+		ports[i].path->ops->stop(&ports[i]);
+	for (i = nb; i-- > 0;)
+		close_port(&ports[i]);
 }
 
 /*

@@ -166,6 +166,14 @@ attach(struct port *port, struct dpdk *dpdk)
 }
 
 static void
+dpdk_stop(struct port *port)
+{
+	const struct dpdk *dpdk = port->priv;
+
+	rte_eth_dev_stop(dpdk->id);
+}
+
+static void
 dpdk_close(struct port *port)
 {
 	struct dpdk *dpdk = port->priv;
@@ -174,7 +182,7 @@ dpdk_close(struct port *port)
 		rte_eth_dev_rx_intr_ctl_q(dpdk->id, 0, dpdk->epoll_fd, RTE_INTR_EVENT_DEL, NULL);
 		close(dpdk->epoll_fd);
 	}
-	rte_eth_dev_stop(dpdk->id);
+	dpdk_stop(port);
 	rte_eth_dev_close(dpdk->id);
 	rte_eal_hotplug_remove("vdev", dpdk->device);
 	rte_mempool_free(dpdk->pool);
@@ -368,6 +376,7 @@ dpdk_forward(struct port *in, struct port *out, unsigned int n)
 
 const struct path_ops dpdk_ops = {
 	.open = dpdk_open,
+	.stop = dpdk_stop,
 	.close = dpdk_close,
 	.tx = dpdk_tx,
 	.rx = dpdk_rx,
