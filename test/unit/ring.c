@@ -6,9 +6,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include <linux/capability.h>
 
 #include "unit_ring.h"
 
@@ -192,15 +196,74 @@ static void
 test_bad_memory(void)
 {
 	static const struct iovec nowhere = { (void *)(uintptr_t)0x1000, 4096 };
-	bool registers = unit_mode->uring && unit_mode->reads;
-	uint32_t seq;
 
 	rtap_ring_close(&unit_ring);
 	CU_ASSERT_EQUAL(rtap_ring_open(&unit_ring, &unit_caps, &unit_fd, 1), 0);
-	CU_ASSERT_EQUAL(rtap_ring_set_memory(&unit_ring, &nowhere), registers ? -EFAULT : 0);
-	for (seq = 0; seq < 6; seq++)
-		CU_ASSERT(unit_send(unit_peer, seq));
-	CU_ASSERT_EQUAL(unit_ring_read(0, 8), 6);
+	rtap_ring_set_memory(&unit_ring, &nowhere);
+	CU_ASSERT(unit_ring_settle(UNIT_MANY_BATCHES));
+	CU_ASSERT(!unit_ring.registered);
+}
+
+/* Whether the calling thread may pin memory beyond RLIMIT_MEMLOCK. */
+static void
+set_ipc_lock(bool on)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	const uint32_t bit = CAP_TO_MASK(CAP_IPC_LOCK);
+
+	CU_ASSERT_EQUAL(syscall(SYS_capget, &header, data), 0);
+	if (on)
+		data[0].effective |= data[0].permitted & bit;
+	else
+		data[0].effective &= ~bit;
+	CU_ASSERT_EQUAL(syscall(SYS_capset, &header, data), 0);
+}
+
+/* More than may be pinned: not a packet is lost by it. */
+static void
+test_memory_limit(void)
+{
+	bool registers = unit_mode->uring && unit_mode->reads;
+	struct rlimit was, none;
+
+	CU_ASSERT_EQUAL(getrlimit(RLIMIT_MEMLOCK, &was), 0);
+	none = (struct rlimit){ 0, was.rlim_max };
+	rtap_ring_close(&unit_ring);
+	set_ipc_lock(false);
+	CU_ASSERT_EQUAL(rtap_ring_open(&unit_ring, &unit_caps, &unit_fd, 1), 0);
+	unit_ring_set_memory();
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_MEMLOCK, &none), 0);
+	CU_ASSERT(unit_ring_settle(UNIT_MANY_BATCHES));
+	CU_ASSERT(!unit_ring.registered);
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_MEMLOCK, &was), 0);
+	rtap_ring_close(&unit_ring);
+
+	CU_ASSERT_EQUAL(rtap_ring_open(&unit_ring, &unit_caps, &unit_fd, 1), 0);
+	unit_ring_set_memory();
+	CU_ASSERT(unit_ring_settle(UNIT_MANY_BATCHES));
+	CU_ASSERT_EQUAL(unit_ring.registered, registers);
+	set_ipc_lock(true);
+}
+
+/* Buffers that are not where the memory is: each read says so until that is forgotten. */
+static void
+test_wrong_memory(void)
+{
+	static uint8_t elsewhere[4096];
+	bool registers = unit_mode->uring && unit_mode->reads;
+
+	rtap_ring_close(&unit_ring);
+	CU_ASSERT_EQUAL(rtap_ring_open(&unit_ring, &unit_caps, &unit_fd, 1), 0);
+	rtap_ring_set_memory(&unit_ring, &(struct iovec){ elsewhere, sizeof(elsewhere) });
+	CU_ASSERT_EQUAL(unit_ring_settle(UNIT_MANY_BATCHES), !registers);
+	CU_ASSERT_EQUAL(unit_ring.registered, registers);
+	if (!registers)
+		return;
+	CU_ASSERT_EQUAL(unit_reqs[0].res, -EFAULT);
+	rtap_ring_forget_memory(&unit_ring);
+	CU_ASSERT(unit_ring_read(UNIT_MANY_BATCHES, 1) < 1); /* the one that was refused */
+	CU_ASSERT(unit_ring_settle(10));
 }
 
 /* An error is each packet's own: those after it are tried. */
@@ -431,6 +494,8 @@ main(void)
 		{ "several files", test_files },
 		{ "bad file", test_bad_file },
 		{ "bad memory", test_bad_memory },
+		{ "memory limit", test_memory_limit },
+		{ "wrong memory", test_wrong_memory },
 		{ "errors", test_errors },
 		{ "poll error", test_poll_error },
 		{ "detached file", test_detached },

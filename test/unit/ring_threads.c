@@ -310,6 +310,41 @@ test_many_moves(void)
 	worker_end(&w[1]);
 }
 
+/*
+ * Memory takes time to register: that is done once the ring has served many batches on a thread,
+ * not while it moves. Reads are right before, when and after.
+ */
+static void
+test_memory_moves(void)
+{
+	bool registers = unit_mode->memory && unit_mode->uring && unit_mode->reads;
+	bool moves = unit_mode->owned;
+	struct worker w = {0};
+	uint32_t seq;
+
+	rtap_ring_close(&unit_ring);
+	unit_ring_open();
+	worker_start(&w);
+	for (seq = 0; seq < MANY_MOVES; seq++) {
+		CU_ASSERT(worker_run(&w, packet_comes_then_idle, seq));
+		CU_ASSERT(packet_comes_then_idle(seq));
+		CU_ASSERT(!unit_ring.registered);
+	}
+	CU_ASSERT(unit_ring_settle(UNIT_MANY_BATCHES));
+	CU_ASSERT_EQUAL(unit_ring.registered, registers);
+
+	rtap_ring_close(&unit_ring);
+	CU_ASSERT(!unit_ring.registered);
+	unit_ring_open();
+	CU_ASSERT(worker_run(&w, unit_ring_settle, UNIT_MANY_BATCHES));
+	CU_ASSERT_EQUAL(unit_ring.registered, registers);
+	CU_ASSERT(packet_comes_then_idle(0));
+	CU_ASSERT_EQUAL(unit_ring.registered, registers && !moves);
+	CU_ASSERT(unit_ring_settle(UNIT_MANY_BATCHES));
+	CU_ASSERT_EQUAL(unit_ring.registered, registers);
+	worker_end(&w);
+}
+
 /* A queue that moves now and then keeps its owner. */
 static void
 test_rare_moves(void)
@@ -427,6 +462,7 @@ main(void)
 		{ "move, reading nothing", test_move_read_nothing },
 		{ "many moves", test_many_moves },
 		{ "rare moves", test_rare_moves },
+		{ "memory moves", test_memory_moves },
 		{ "close elsewhere", test_close_elsewhere },
 		{ "no lost wake-up", test_no_lost_wakeup },
 		CU_TEST_INFO_NULL,

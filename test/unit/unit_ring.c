@@ -139,6 +139,36 @@ unit_ring_run(CU_TestInfo *tests, CU_SetUpFunc set_up, CU_TearDownFunc tear_down
 }
 
 void
+unit_ring_set_memory(void)
+{
+	rtap_ring_set_memory(&unit_ring, &(struct iovec){ bufs, sizeof(bufs) });
+}
+
+void
+unit_ring_open(void)
+{
+	CU_ASSERT_EQUAL_FATAL(rtap_ring_open(&unit_ring, &unit_caps, &unit_fd, 1), 0);
+	if (unit_mode->memory)
+		unit_ring_set_memory();
+}
+
+bool
+unit_ring_settle(uint32_t n)
+{
+	bool registered = unit_ring.registered;
+	uint32_t seq;
+
+	for (seq = 0; seq < n; seq++) {
+		if (!unit_send(unit_peer, seq) || unit_ring_read(seq, 2) != 1)
+			return false;
+		if (registered && !unit_ring.registered)
+			return false;
+		registered = unit_ring.registered;
+	}
+	return true;
+}
+
+void
 unit_ring_set_up(void)
 {
 	int fds[2];
@@ -149,10 +179,10 @@ unit_ring_set_up(void)
 	unit_fd = fds[0];
 	unit_peer = fds[1];
 	memset(&unit_ring, 0, sizeof(unit_ring));
-	CU_ASSERT_EQUAL(rtap_ring_open(&unit_ring, &unit_caps, &unit_fd, 1), 0);
-	if (unit_mode->memory)
-		CU_ASSERT_EQUAL(rtap_ring_set_memory(&unit_ring,
-			&(struct iovec){ bufs, sizeof(bufs) }), 0);
+	unit_ring_open();
+	/* Most tests are about what comes then. */
+	if (unit_mode->memory && unit_mode->uring)
+		unit_ring.register_at = 0;
 }
 
 void

@@ -40,6 +40,14 @@ int unit_ring_run(CU_TestInfo *tests, CU_SetUpFunc set_up, CU_TearDownFunc tear_
 
 /** Make a ring over a new pair, of the mode that the tests run in. */
 void unit_ring_set_up(void);
+/** Open the ring over unit_fd, as that does. */
+void unit_ring_open(void);
+/** Have the memory that unit_ring_read() reads to registered, in time. */
+void unit_ring_set_memory(void);
+/** After so many batches on a thread, memory is registered. */
+#define UNIT_MANY_BATCHES 2000
+/** Move that many packets, one by one. Returns whether all came, and nothing was unregistered. */
+bool unit_ring_settle(uint32_t n);
 /** Close all, and assert that no file is left open. */
 void unit_ring_tear_down(void);
 

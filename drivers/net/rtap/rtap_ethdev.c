@@ -205,8 +205,9 @@ rtap_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue_id,
 	if (rxq == NULL)
 		return -EINVAL;
 	caps = burst_caps(dev, &rxq->ring);
-	snprintf(mode->info, sizeof(mode->info), "%s%s",
+	snprintf(mode->info, sizeof(mode->info), "%s%s%s",
 		caps->uring && caps->uring_reads ? "io_uring" : "readv",
+		rxq->ring.registered ? ", registered mbufs" : "",
 		rxq->stride > 1 ? ", scattered" : "");
 	return 0;
 }

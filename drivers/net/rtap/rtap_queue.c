@@ -269,26 +269,39 @@ collect_mem(struct rte_mempool *pool __rte_unused, void *arg, struct rte_mempool
 	mem->len += memhdr->len;
 }
 
-/*
- * Register the memory of the Rx mbufs, which makes reads a tenth faster or more. Where that
- * cannot be, because it is in pieces or elsewhere (external buffers) or may not be pinned, nothing
- * is lost.
- */
-static void
-rxq_register(struct rtap_rxq *rxq, const char *ifname, uint16_t queue_id)
+/* The memory of the mbufs, in one piece; returns why it is not, or NULL. */
+static const char *
+pool_memory(struct rte_mempool *pool, struct iovec *iov)
 {
 	struct pool_mem mem = {0};
-	int ret;
 
-	rte_mempool_mem_iter(rxq->pool, collect_mem, &mem);
-	if ((size_t)(mem.end - mem.begin) != mem.len ||
-	    (rte_pktmbuf_priv_flags(rxq->pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) != 0)
+	if ((rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) != 0)
+		return "the buffers are external";
+	rte_mempool_mem_iter(pool, collect_mem, &mem);
+	if ((size_t)(mem.end - mem.begin) != mem.len)
+		return "the mempool is in several pieces, use huge pages or a smaller one";
+	*iov = (struct iovec){ mem.begin, mem.len };
+	return NULL;
+}
+
+/*
+ * Have the memory of the Rx mbufs registered, which makes reads a tenth faster or more. Where that
+ * cannot be, nothing is lost.
+ */
+static void
+rxq_set_memory(struct rtap_rxq *rxq, const char *ifname, uint16_t queue_id)
+{
+	const char *reason;
+	struct iovec mem;
+
+	if (!rxq->ring.caps.uring || !rxq->ring.caps.uring_reads)
 		return;
-	ret = rtap_ring_set_memory(&rxq->ring,
-		&(struct iovec){ mem.begin, mem.len });
-	if (ret != 0)
-		PMD_LOG(INFO, "%s: Rx queue %u: mbufs cannot be registered with io_uring: %s",
-			ifname, queue_id, strerror(-ret));
+	reason = pool_memory(rxq->pool, &mem);
+	if (reason == NULL)
+		rtap_ring_set_memory(&rxq->ring, &mem);
+	else
+		PMD_LOG(INFO, "%s: Rx queue %u: mbufs are not registered, receiving is slower: %s",
+			ifname, queue_id, reason);
 }
 
 static void
@@ -417,7 +430,7 @@ rxq_open(struct rte_eth_dev *dev, uint16_t queue_id)
 			strerror(-ret));
 		return ret;
 	}
-	rxq_register(rxq, rtap->ifname, queue_id);
+	rxq_set_memory(rxq, rtap->ifname, queue_id);
 	dev->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STARTED;
 	return 0;
 }

@@ -36,11 +36,20 @@
 /* but not if it has served that many batches since the last move. */
 #define RTAP_SETTLED 100000
 
+/* After so many batches on its thread, register memory with a ring. */
+#define RTAP_REGISTER_AFTER 1000
+
+/* SZ_1G in io_buffer_validate() of io_uring/rsrc.c: the most that is registered in one piece. */
+#define RTAP_REGISTER_MAX (1UL << 30)
+
 /* After so many failures in a row, stop making the ring again. */
 #define RTAP_FAILURES_MAX 16
 
 /* More than what waits in any TAP. */
 #define RTAP_PROBES_MAX 65536
+
+/* What helps in most cases of -ENOMEM: newer kernels charge rings, too. */
+#define RTAP_MEMLOCK_HINT "raise RLIMIT_MEMLOCK (ulimit -l) or grant CAP_IPC_LOCK"
 
 #define RTAP_SETUP_OWNED (IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
 		IORING_SETUP_TASKRUN_FLAG)
@@ -160,6 +169,8 @@ setup_failure(int err)
 		return "the kernel has no io_uring";
 	case EOPNOTSUPP:
 		return "the kernel lacks io_uring operations";
+	case ENOMEM:
+		return "out of memory; " RTAP_MEMLOCK_HINT;
 	default:
 		return strerror(-err);
 	}
@@ -192,17 +203,45 @@ rtap_ring_probe(int fd, enum rtap_io_mode mode, struct rtap_ring_caps *caps,
 	return 0;
 }
 
-static int
-uring_set_memory(struct rtap_ring *ring)
+static const char *
+register_failure(int err, size_t len)
 {
+	if (err == -ENOMEM)
+		return RTAP_MEMLOCK_HINT;
+	if (err == -EFAULT && len > RTAP_REGISTER_MAX)
+		return "use a smaller mempool for the queue";
+	return strerror(-err);
+}
+
+static void
+uring_plan_register(struct rtap_ring *ring)
+{
+	ring->register_at = ring->mem.iov_len == 0 ? UINT64_MAX :
+		ring->made_at + RTAP_REGISTER_AFTER;
+}
+
+/*
+ * Called by the thread that owns the ring. There must be room for another ring under the limit on
+ * pinned memory, for when the queue moves: the kernel lets go of the memory of the old one late.
+ */
+static void
+uring_register(struct rtap_ring *ring)
+{
+	struct io_uring spare;
 	int ret;
 
-	if (ring->mem.iov_len == 0)
-		return 0;
-	ret = io_uring_register_buffers(&ring->uring, &ring->mem, 1);
-	if (ret != 0)
+	ring->register_at = UINT64_MAX;
+	ret = ring_setup(&spare, 0);
+	if (ret == 0) {
+		ret = io_uring_register_buffers(&ring->uring, &ring->mem, 1);
+		io_uring_queue_exit(&spare);
+	}
+	ring->registered = ret == 0;
+	if (ret != 0) {
+		PMD_LOG(INFO, "mbufs are not registered, receiving is slower: %zu bytes: %s",
+			ring->mem.iov_len, register_failure(ret, ring->mem.iov_len));
 		ring->mem.iov_len = 0;
-	return ret;
+	}
 }
 
 static int
@@ -221,9 +260,11 @@ uring_open(struct rtap_ring *ring)
 		io_uring_queue_exit(&ring->uring);
 		return ret;
 	}
-	uring_set_memory(ring); /* of a ring that is made again; it works without */
 	ring->enabled = (flags & IORING_SETUP_R_DISABLED) == 0;
 	ring->armed = false;
+	ring->registered = false;
+	ring->made_at = ring->stats.enters;
+	uring_plan_register(ring);
 	return 0;
 }
 
@@ -237,6 +278,7 @@ uring_close(struct rtap_ring *ring)
 {
 	io_uring_queue_exit(&ring->uring);
 	ring->armed = false;
+	ring->registered = false;
 }
 
 int
@@ -271,13 +313,24 @@ rtap_ring_open(struct rtap_ring *ring, const struct rtap_ring_caps *caps,
 	return 0;
 }
 
-int
+void
 rtap_ring_set_memory(struct rtap_ring *ring, const struct iovec *mem)
 {
 	if (!ring->caps.uring || !ring->caps.uring_reads)
-		return 0;
+		return;
 	ring->mem = *mem;
-	return uring_set_memory(ring);
+	uring_plan_register(ring);
+}
+
+/* The kernel would wait for the poll of an idle queue to unregister it: not before the end. */
+void
+rtap_ring_forget_memory(struct rtap_ring *ring)
+{
+	if (!ring->registered)
+		return;
+	PMD_LOG(INFO, "mbufs are not in the memory of their mempool, receiving is slower");
+	ring->registered = false;
+	ring->mem.iov_len = 0;
 }
 
 void
@@ -306,7 +359,7 @@ uring_rebuild(struct rtap_ring *ring)
 	ret = uring_open(ring);
 	if (ret != 0) {
 		PMD_LOG(ERR, "cannot set io_uring up again: %s; using readv/writev",
-			strerror(-ret));
+			setup_failure(ret));
 		ring->caps.uring = false;
 	}
 }
@@ -329,9 +382,8 @@ static void
 uring_hand_over(struct rtap_ring *ring)
 {
 	ring->stats.handovers++;
-	if (ring->stats.enters - ring->moved_at > RTAP_SETTLED)
+	if (ring->stats.enters - ring->made_at > RTAP_SETTLED)
 		ring->moves = 0;
-	ring->moved_at = ring->stats.enters;
 	if (++ring->moves == RTAP_HANDOVERS_MAX) {
 		PMD_LOG(INFO, "queue keeps moving between threads, using a ring without owner");
 		ring->caps.setup_flags &= ~RTAP_SETUP_OWNED;
@@ -411,7 +463,7 @@ uring_ops(const struct rtap_ring *ring, int op)
 {
 	if (op == IORING_OP_WRITEV)
 		return (struct ring_ops){ IORING_OP_WRITE, IORING_OP_WRITEV };
-	if (ring->mem.iov_len == 0)
+	if (!ring->registered)
 		return (struct ring_ops){ IORING_OP_READ, IORING_OP_READV };
 	return (struct ring_ops){
 		IORING_OP_READ_FIXED,
@@ -550,6 +602,8 @@ ring_batch(struct rtap_ring *ring, struct rtap_req *reqs, unsigned int n, unsign
 		}
 		if (likely(ret == 0)) {
 			ring->failures = 0;
+			if (unlikely(ring->stats.enters >= ring->register_at))
+				uring_register(ring);
 			return;
 		}
 		if (ring->caps.uring) {

@@ -27,6 +27,10 @@
  * ring without an owner, a little slower and good for any thread. As everywhere in DPDK, two
  * threads must not use one queue at the same time.
  *
+ * Memory is registered with a ring when it has served a number of batches on its thread: that is
+ * about when the time it takes comes back, a queue that moves does not spend it each time, and all
+ * rings have been made, which count against the same limit.
+ *
  * Back ends
  *
  * Where io_uring is forbidden (kernel.io_uring_disabled, seccomp) or too old, the same calls are
@@ -91,9 +95,11 @@ struct rtap_ring {
 	uint16_t nb_fds;
 	uint16_t moves;		/* between threads, lately */
 	uint16_t failures;	/* of the kernel to take a batch, in a row */
-	uint64_t moved_at;	/* stats.enters */
+	bool registered;	/* mem is known to the kernel */
+	uint64_t made_at;	/* stats.enters when the ring was made, on this thread */
+	uint64_t register_at;	/* stats.enters when mem is due to be registered */
 	int *fds;
-	struct iovec mem;	/* registered; no bytes: none */
+	struct iovec mem;	/* that reads go to; no bytes: not to be registered */
 	struct rtap_ring_stats stats;
 };
 
@@ -125,17 +131,18 @@ int rtap_ring_open(struct rtap_ring *ring, const struct rtap_ring_caps *caps,
 		const int *fds, uint16_t nb_fds);
 
 /**
- * Register the memory that all reads from this ring go to, between opening it and its first use:
- * the kernel then need not open access to user memory for each buffer. It pins the memory, and
- * charges it to RLIMIT_MEMLOCK without CAP_IPC_LOCK.
+ * Tell where all reads from this ring go to, after opening it. The memory is registered with the
+ * kernel in time, which then need not open access to user memory for each buffer. That pins it,
+ * and charges it to RLIMIT_MEMLOCK without CAP_IPC_LOCK. Where it cannot be, a message says so,
+ * and the ring works as before.
  *
  * @param mem
  *   Up to 1 GiB of memory, which must stay mapped as it is until the ring is closed.
- * @return
- *   0, also where there is no io_uring and nothing to do, or a negative errno: the ring works as
- *   before then.
  */
-int rtap_ring_set_memory(struct rtap_ring *ring, const struct iovec *mem);
+void rtap_ring_set_memory(struct rtap_ring *ring, const struct iovec *mem);
+
+/** Read the ordinary way from now on: a read failed with -EFAULT, which registering can cause. */
+void rtap_ring_forget_memory(struct rtap_ring *ring);
 
 /** Close a ring; harmless on one that is zeroed or closed. Statistics are kept. */
 void rtap_ring_close(struct rtap_ring *ring);

@@ -212,7 +212,7 @@ slot_check(struct rtap_rxq *rxq, unsigned int idx)
 	if (unlikely(res < 0)) {
 		/* A buffer that is not where the pool's memory is: read the ordinary way. */
 		if (res == -EFAULT)
-			rxq->ring.mem.iov_len = 0;
+			rtap_ring_forget_memory(&rxq->ring);
 		rxq->stats.read_errors++;
 		return false;
 	}
