@@ -34,6 +34,7 @@
 #include "rig.h"
 
 #define NB_MBUF 2048
+#define NB_LARGE 256
 #define UDP_PORT 4000
 #define SEQ_FIRST 0xfffff000U		/* to run over */
 #define PACKET_MAX 65535
@@ -728,6 +729,7 @@ int
 main(int argc, char **argv)
 {
 	const uint64_t csum = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+	const uint64_t lro = csum | RTE_ETH_RX_OFFLOAD_TCP_LRO;
 
 	rig_init(argc, argv);
 	pool = pool_create("pool", NB_MBUF, RTE_MBUF_DEFAULT_DATAROOM);
@@ -736,8 +738,14 @@ main(int argc, char **argv)
 	receive("no offload", pool, 0, 0);
 	receive("checksums", pool, csum, 0);
 	receive("checksums", tiny, csum, 0);
-	receive("LRO", pool, csum | RTE_ETH_RX_OFFLOAD_TCP_LRO, PACKET_MAX);
-	receive("LRO", tiny, csum | RTE_ETH_RX_OFFLOAD_TCP_LRO, PACKET_MAX);
-	receive("LRO with a limit", pool, csum | RTE_ETH_RX_OFFLOAD_TCP_LRO, 20000);
+	receive("LRO", pool, lro, PACKET_MAX);
+	receive("LRO", tiny, lro, PACKET_MAX);
+	receive("LRO", pool_create("large", NB_LARGE, UINT16_MAX - RTE_PKTMBUF_HEADROOM), lro,
+		PACKET_MAX);
+	receive("LRO", pool_create_external("external", NB_MBUF, RTE_MBUF_DEFAULT_DATAROOM), lro,
+		PACKET_MAX);
+	receive("LRO", pool_create_external("large external", NB_LARGE,
+		UINT16_MAX - RTE_PKTMBUF_HEADROOM), lro, PACKET_MAX);
+	receive("LRO with a limit", pool, lro, 20000);
 	return rig_done();
 }

@@ -388,6 +388,24 @@ pool_create(const char *name, unsigned int n, uint16_t room)
 	return pool;
 }
 
+struct rte_mempool *
+pool_create_external(const char *name, unsigned int n, uint16_t room)
+{
+	const uint16_t size = RTE_PKTMBUF_HEADROOM + room;
+	struct rte_pktmbuf_extmem mem = {
+		.buf_ptr = rte_malloc(NULL, (size_t)n * size, RTE_CACHE_LINE_SIZE),
+		.buf_len = (size_t)n * size,
+		.elt_size = size,
+	};
+	struct rte_mempool *pool;
+
+	CHECK(mem.buf_ptr != NULL, "no memory for %u buffers of %u bytes", n, size);
+	mem.buf_iova = rte_malloc_virt2iova(mem.buf_ptr);
+	pool = rte_pktmbuf_pool_create_extbuf(name, n, 0, 0, size, SOCKET_ID_ANY, &mem, 1);
+	CHECK(pool != NULL, "pool of %u external buffers: %s", n, rte_strerror(rte_errno));
+	return pool;
+}
+
 void
 pool_check_full(const struct rte_mempool *pool)
 {

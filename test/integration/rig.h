@@ -111,6 +111,8 @@ void rig_census_compare(const struct rig_census *before, const char *what);
 
 /** A pool whose mbufs hold frames of up to room bytes. */
 struct rte_mempool *pool_create(const char *name, unsigned int n, uint16_t room);
+/** The same with external buffers, as rte_pktmbuf_pool_create_extbuf() makes it. */
+struct rte_mempool *pool_create_external(const char *name, unsigned int n, uint16_t room);
 /** All mbufs must be back. */
 void pool_check_full(const struct rte_mempool *pool);
 
