@@ -117,9 +117,9 @@ struct __rte_cache_aligned rtap_rxq {
 	bool check_ip_csum;
 	uint64_t offloads;	/* of this queue alone */
 	struct rte_mempool *pool;
-	struct rte_mbuf *stock[RTAP_RX_STOCK];	/* from the pool, not yet in a slot */
 	struct rte_mbuf **mbufs;	/* nb_slots * stride */
 	struct iovec *iovs;		/* the same */
+	struct rte_mbuf *stock[RTAP_RX_STOCK];	/* from the pool, not yet in a slot */
 	struct rtap_ring ring;
 	struct rtap_rx_stats stats;
 	struct rtap_rx_stats stats_base;	/* as of the last reset */

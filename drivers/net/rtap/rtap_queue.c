@@ -41,6 +41,11 @@ static_assert(sizeof(struct rtap_rxq) % RTE_CACHE_LINE_SIZE == 0 &&
 		alignof(struct rtap_rxq) >= RTE_CACHE_LINE_SIZE, "an Rx queue fills cache lines");
 static_assert(sizeof(struct rtap_txq) % RTE_CACHE_LINE_SIZE == 0 &&
 		alignof(struct rtap_txq) >= RTE_CACHE_LINE_SIZE, "a Tx queue fills cache lines");
+/* What they do share they only read; and what each burst reads is together. */
+static_assert(_Generic(((struct rtap_txq *)NULL)->data, const struct rte_eth_dev_data *: true,
+		default: false), "a queue does not write to the port's data");
+static_assert(offsetof(struct rtap_rxq, stock) <= RTE_CACHE_LINE_SIZE,
+		"how an Rx queue is made is in one cache line");
 
 /*
  * Files
