@@ -283,9 +283,12 @@ reachable()
 }
 
 # pings NAMESPACE ADDRESS SIZE: three that may not be fragmented; none is lost, doubled or changed.
+#
+# They are sent at once. After the first answer, ping waits for the others as long as two round trips
+# or the interval between packets take, not as long as -W says.
 pings()
 {
-	"$1" ping -q -M "do" -c 3 -i 0.01 -W 10 -s "$3" "$2" >$work/ping 2>&1 &&
+	"$1" ping -q -M "do" -c 3 -l 3 -i 20 -W 20 -s "$3" "$2" >$work/ping 2>&1 &&
 		grep -q ' 3 received, 0% packet loss' $work/ping &&
 		! grep -q 'wrong data' $work/ping
 }
