@@ -325,7 +325,10 @@ rx_check(const struct port *port, const uint32_t *lens, unsigned int n)
 	}
 }
 
-/* The kernel sends sizes first, first + step, ... up to last, some at a time. */
+/*
+ * The kernel sends sizes first, first + step, ... up to last, some at a time; the first alone, as
+ * it may still be about to start the queue of an interface that has just come up.
+ */
 static void
 rx_sweep(const struct port *port, int sock, uint32_t first, uint32_t last, uint32_t step)
 {
@@ -337,7 +340,7 @@ rx_sweep(const struct port *port, int sock, uint32_t first, uint32_t last, uint3
 		frame_write(frame, len, len);
 		kernel_send(sock, frame, len);
 		lens[n++] = len;
-		if (n == RTE_DIM(lens) || len + step > last) {
+		if (n == RTE_DIM(lens) || len == first || len + step > last) {
 			rx_check(port, lens, n);
 			n = 0;
 		}
