@@ -638,11 +638,15 @@ kernel_send(int sock, const void *data, size_t len)
 	CHECK(ret == (ssize_t)len, "the kernel cannot send %zu bytes: %s", len, strerror(errno));
 }
 
+/* A ring that was closed has the kernel interrupt the thread that owned it, a little later. */
 size_t
 kernel_recv(int sock, void *data, size_t size)
 {
-	ssize_t ret = recv(sock, data, size, MSG_TRUNC);
+	ssize_t ret;
 
+	do
+		ret = recv(sock, data, size, MSG_TRUNC);
+	while (ret < 0 && errno == EINTR);
 	CHECK(ret >= 0, "nothing arrives in the kernel: %s", strerror(errno));
 	CHECK((size_t)ret <= size, "a frame of %zd bytes does not fit into %zu", ret, size);
 	return ret;
