@@ -5,8 +5,10 @@
 #ifndef _UNIT_VNET_H_
 #define _UNIT_VNET_H_
 
-/* What the tests of rtap_vnet.h share: a frame, a pool, and headers about the frame. */
+/* What the tests of rtap_vnet*.h share: a frame, a pool, and headers about the frame. */
 
+#include "rtap_vnet_rx.h"
+#include "rtap_vnet_tx.h"
 #include "unit.h"
 
 #define NEEDS_CSUM VIRTIO_NET_HDR_F_NEEDS_CSUM

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-/* rtap_vnet.h, kernel to application: virtio-net header -> mbuf. */
+/* rtap_vnet_rx.h, kernel to application: virtio-net header -> mbuf. */
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-/* rtap_vnet.h, application to kernel: mbuf -> virtio-net header, and rte_eth_tx_prepare(). */
+/* rtap_vnet_tx.h, application to kernel: mbuf -> virtio-net header, and rte_eth_tx_prepare(). */
 
 #include <errno.h>
 #include <string.h>

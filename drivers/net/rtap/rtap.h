@@ -15,7 +15,7 @@
  * rtap_queue.c		set-up, start and stop of queues, which file serves which queue
  * rtap_rx.c rtap_tx.c	data path
  * rtap_ring.c		batches of reads and writes: io_uring, or readv/writev
- * rtap_vnet.h		virtio-net header <-> mbuf
+ * rtap_vnet*.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
  * rtap_link.c		the interface behind it: netlink
  * rtap_stats.c		statistics

@@ -26,6 +26,7 @@
 #include <rte_mbuf.h>
 
 #include "rtap.h"
+#include "rtap_vnet_rx.h"
 
 /* A part of the second-level cache of most CPUs. */
 #define RTAP_RX_BURST_BYTES (512U << 10)

@@ -28,6 +28,7 @@
 #include <rte_mbuf.h>
 
 #include "rtap.h"
+#include "rtap_vnet_tx.h"
 
 /*
  * Checks
