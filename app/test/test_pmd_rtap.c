@@ -416,6 +416,7 @@ test_bad_args(void)
 		"mac=01:00:5e:00:00:01",
 		"io=",
 		"io=dma",
+		"uso=2",
 		"colour=blue",
 	};
 	uint16_t ports = rte_eth_dev_count_total();

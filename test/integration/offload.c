@@ -59,7 +59,7 @@ tx_segmentation(bool ipv6)
 		RTE_TCP_ACK_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_ECE_FLAG,
 	};
 	static const uint16_t sizes[] = { 1400, 536, 999 };
-	static const uint32_t lens[] = { 2000, 14000, 14001, 64000 };
+	static const uint32_t lens[] = { 1400, 2000, 14000, 14001, 64000 };
 	int sock = kernel_vnet_socket(ipv6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
 	unsigned int i, preparation;
 
@@ -73,7 +73,8 @@ tx_segmentation(bool ipv6)
 
 		for (preparation = 0; preparation < PREPARATION_MAX; preparation++) {
 			packet_tx(pool, &packet, size, preparation);
-			packet_check_header(sock, &packet, size);
+			/* Options are not payload: what fits into a segment is one. */
+			packet_check_header(sock, &packet, packet.payload_len > size ? size : 0);
 		}
 	}
 	close(sock);
@@ -179,7 +180,8 @@ transmit(void)
 	tx_shared();
 	tx_refused();
 	CHECK(port_stats(&port).oerrors == 0, "errors counted");
-	CHECK(port_xstat(&port, "tx_tso_packets") == (sink_has_ipv6 ? 144 : 72), "TSO packets counted");
+	CHECK(port_xstat(&port, "tx_tso_packets") == (sink_has_ipv6 ? 180 : 90),
+		"TSO packets counted");
 	sink_close();
 	port_close(&port);
 	pool_check_full(pool);

@@ -180,14 +180,17 @@ packet_check_segment(const uint8_t *segment, uint32_t len, const uint8_t *whole,
 	const uint16_t l4 = RTE_ETHER_HDR_LEN + packet_l3_len(packet);
 	const uint16_t all = packet_headers_len(packet);
 	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)(segment + l4);
+	const struct rte_udp_hdr *udp = (const struct rte_udp_hdr *)(segment + l4);
 	uint32_t n = len - all;
 	uint8_t flags = packet->tcp_flags;
 
 	CHECK(len > all && at + n <= packet->payload_len, "a segment of %u bytes at %u", len, at);
 	CHECK(memcmp(segment + all, whole + all + at, n) == 0, "payload was changed");
 	CHECK(memcmp(segment + l4, whole + l4, 4) == 0, "ports were changed");
-	if (packet->udp)
+	if (packet->udp) {
+		CHECK(rte_be_to_cpu_16(udp->dgram_len) == sizeof(*udp) + n, "wrong UDP length");
 		return n;
+	}
 	CHECK(rte_be_to_cpu_32(tcp->sent_seq) == SEQ_FIRST + at, "wrong sequence number");
 	if (at > 0)
 		flags &= ~RTE_TCP_CWR_FLAG;
@@ -357,8 +360,8 @@ mbuf_copy(uint8_t *copy, const struct rte_mbuf *m)
 }
 
 struct rte_mbuf *
-packet_alloc(struct rte_mempool *pool, const uint8_t *frame, const struct packet *packet, uint16_t segsz,
-		enum preparation preparation)
+packet_alloc(struct rte_mempool *pool, const uint8_t *frame, const struct packet *packet,
+		uint16_t segsz, enum preparation preparation)
 {
 	struct rte_mbuf *m = packet_to_mbuf(pool, frame, packet_len(packet));
 
@@ -374,7 +377,8 @@ packet_alloc(struct rte_mempool *pool, const uint8_t *frame, const struct packet
 }
 
 void
-packet_tx(struct rte_mempool *pool, const struct packet *packet, uint16_t segsz, enum preparation preparation)
+packet_tx(struct rte_mempool *pool, const struct packet *packet, uint16_t segsz,
+		enum preparation preparation)
 {
 	static uint8_t whole[FRAME_MAX], segment[PACKET_MAX];
 	struct rte_mbuf *m;
@@ -396,7 +400,7 @@ void
 packet_check_header(int sock, const struct packet *packet, uint16_t segsz)
 {
 	static uint8_t buffer[sizeof(struct virtio_net_hdr) + FRAME_MAX];
-	uint8_t type = packet_gso_type(packet);
+	uint8_t type = segsz != 0 ? packet_gso_type(packet) : VIRTIO_NET_HDR_GSO_NONE;
 	struct virtio_net_hdr hdr;
 
 	CHECK(kernel_recv(sock, buffer, sizeof(buffer)) == sizeof(hdr) + packet_len(packet),

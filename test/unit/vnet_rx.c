@@ -179,6 +179,28 @@ test_gso(void)
 	}
 }
 
+static void
+test_gso_udp(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NB_SHAPES; i++) {
+		struct virtio_net_hdr_v1 hdr;
+		struct rte_mbuf *m;
+
+		build(&shapes[i], IPPROTO_UDP, 20000);
+		hdr = hdr_gso(GSO_UDP_L4, 1400 + i);
+		m = mbuf();
+		UNIT_ASSERT_AT(rtap_vnet_rx(m, &hdr) == 0, i);
+		UNIT_ASSERT_AT(m->ol_flags == (RTE_MBUF_F_RX_LRO | CKSUM_NONE), i);
+		UNIT_ASSERT_AT(m->tso_segsz == 1400 + i, i);
+		UNIT_ASSERT_AT(has_lens(m), i);
+		UNIT_ASSERT_AT((m->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP, i);
+		UNIT_ASSERT_AT(unit_mbuf_equal(m, frame.data, frame.len), i);
+		rte_pktmbuf_free(m);
+	}
+}
+
 /* The header in segments of any shape; VLAN tags lie in the first segment of an Rx buffer. */
 static void
 test_gso_segments(void)
@@ -221,8 +243,11 @@ test_bad_gso(void)
 		{ 4, IPPROTO_UDP, GSO_TCPV4, 1000 },
 		{ 6, IPPROTO_UDP, GSO_TCPV6, 1000 },
 		{ 4, IPPROTO_UDP, VIRTIO_NET_HDR_GSO_UDP, 1000 },
-		{ 4, IPPROTO_UDP, 5, 1000 }, /* GSO_UDP_L4: was not asked for */
-		{ 6, IPPROTO_UDP, 5 | GSO_ECN, 1000 },
+		{ 4, IPPROTO_UDP, GSO_UDP_L4, 0 },
+		{ 4, IPPROTO_TCP, GSO_UDP_L4, 1000 },
+		{ 6, IPPROTO_SCTP, GSO_UDP_L4, 1000 },
+		{ 0, IPPROTO_UDP, GSO_UDP_L4, 1000 },
+		{ 6, IPPROTO_UDP, GSO_UDP_L4 | GSO_ECN, 1000 },
 		{ 4, IPPROTO_TCP, 2, 1000 },
 		{ 4, IPPROTO_TCP, 0x20 | GSO_TCPV4, 1000 }, /* GSO_UDP_TUNNEL_IPV4 */
 		{ 4, IPPROTO_TCP, 0x7f, 1000 },
@@ -266,6 +291,12 @@ test_bad_gso_lengths(void)
 {
 	unsigned int words;
 
+	/* A UDP header that is cut off */
+	for (words = 0; words <= 8; words++) {
+		build(&shapes[0], IPPROTO_UDP, 0);
+		frame.len -= words;
+		UNIT_ASSERT_AT(rx_ret(hdr_gso(GSO_UDP_L4, 10)) == (words > 0 ? -EINVAL : 0), words);
+	}
 	for (words = 0; words < 16; words++) {
 		build(&shapes[0], IPPROTO_TCP, 10);
 		frame.data[34 + 12] = words << 4;
@@ -363,6 +394,7 @@ main(void)
 		{ "NEEDS_CSUM", test_needs_csum },
 		{ "NEEDS_CSUM and other flags", test_needs_csum_and_valid },
 		{ "GSO, with and without ECN", test_gso },
+		{ "GSO of UDP", test_gso_udp },
 		{ "GSO over segments", test_gso_segments },
 		{ "bad GSO type or size", test_bad_gso },
 		{ "bad checksum with GSO", test_bad_gso_csum },

@@ -16,11 +16,15 @@
 #define UDP_CKSUM RTE_MBUF_F_TX_UDP_CKSUM
 #define SCTP_CKSUM RTE_MBUF_F_TX_SCTP_CKSUM
 #define TCP_SEG RTE_MBUF_F_TX_TCP_SEG
+#define UDP_SEG RTE_MBUF_F_TX_UDP_SEG
 
 #define FIN 0x01
 #define ACK 0x10
 #define ECE 0x40
 #define CWR 0x80
+
+/* What the kernel can do of what not every kernel can. */
+static unsigned int tun = RTAP_TUN_F_USO;
 
 static void
 build_tcp(uint8_t flags, uint16_t options, uint32_t payload)
@@ -56,7 +60,7 @@ tx(struct rte_mbuf *m, struct virtio_net_hdr_v1 *hdr)
 	int ret;
 
 	memset(hdr, 0xff, sizeof(*hdr));
-	ret = rtap_vnet_tx(m, hdr);
+	ret = rtap_vnet_tx(m, hdr, tun);
 	rte_pktmbuf_free(m);
 	return ret;
 }
@@ -161,6 +165,51 @@ test_tso(void)
 	}
 }
 
+static void
+test_uso(void)
+{
+	struct virtio_net_hdr_v1 hdr;
+	unsigned int i;
+
+	for (i = 0; i < 2 * NB_SHAPES; i++) {
+		struct rte_mbuf *m;
+
+		build(&shapes[i / 2], IPPROTO_UDP, 9000);
+		m = mbuf(ip_flag() | UDP_SEG | (i % 2 == 0 ? 0 : UDP_CKSUM));
+		m->tso_segsz = 1000 + i;
+		UNIT_ASSERT_AT(tx(m, &hdr) == 0, i);
+		UNIT_ASSERT_AT(asks_csum(&hdr), i);
+		UNIT_ASSERT_AT(hdr.gso_type == GSO_UDP_L4, i);
+		UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.gso_size) == 1000 + i, i);
+		UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.hdr_len) == frame.len - 9000, i);
+	}
+}
+
+/* What fits into one segment is not segmented: the kernel may drop it otherwise. */
+static void
+test_one_segment(void)
+{
+	static const uint64_t flags[] = { IPV4 | TCP_SEG, IPV4 | UDP_SEG };
+	struct virtio_net_hdr_v1 hdr;
+	unsigned int i, len;
+
+	for (i = 0; i < RTE_DIM(flags); i++) {
+		for (len = 0; len < 200; len++) {
+			struct rte_mbuf *m;
+
+			if (i == 0)
+				build_tcp(CWR, 40, len);
+			else
+				build(&shapes[0], IPPROTO_UDP, len);
+			m = mbuf(flags[i]);
+			m->tso_segsz = 100;
+			UNIT_ASSERT_AT(tx(m, &hdr) == 0 && asks_csum(&hdr), len);
+			UNIT_ASSERT_AT((hdr.gso_type != 0) == (len > 100), len);
+			UNIT_ASSERT_AT((hdr.gso_size != 0) == (len > 100), len);
+		}
+	}
+}
+
 /* CWR belongs in the first segment only; the kernel knows that if told so. */
 static void
 test_tso_cwr(void)
@@ -190,13 +239,13 @@ test_tso_cwr(void)
 	}
 }
 
-/* The kernel computes Internet checksums, of one header, and segments TCP: nothing else. */
+/* The kernel computes Internet checksums, of one header, and segments TCP and UDP: nothing else. */
 static void
 test_unsupported(void)
 {
 	static const uint64_t others[] = {
-		RTE_MBUF_F_TX_OUTER_UDP_CKSUM, RTE_MBUF_F_TX_UDP_SEG, RTE_MBUF_F_TX_SEC_OFFLOAD,
-		RTE_MBUF_F_TX_MACSEC, RTE_MBUF_F_TX_TUNNEL_VXLAN, RTE_MBUF_F_TX_TUNNEL_GRE,
+		RTE_MBUF_F_TX_OUTER_UDP_CKSUM, RTE_MBUF_F_TX_SEC_OFFLOAD, RTE_MBUF_F_TX_MACSEC,
+		 RTE_MBUF_F_TX_TUNNEL_VXLAN, RTE_MBUF_F_TX_TUNNEL_GRE,
 		RTE_MBUF_F_TX_TUNNEL_IPIP, RTE_MBUF_F_TX_TUNNEL_GENEVE,
 		RTE_MBUF_F_TX_TUNNEL_MPLSINUDP, RTE_MBUF_F_TX_TUNNEL_VXLAN_GPE,
 		RTE_MBUF_F_TX_TUNNEL_GTP, RTE_MBUF_F_TX_TUNNEL_IP, RTE_MBUF_F_TX_TUNNEL_UDP,
@@ -214,11 +263,30 @@ test_unsupported(void)
 			struct rte_mbuf *m = mbuf(others[i] | supported[j]);
 
 			m->tso_segsz = 10;
-			UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m) == -ENOTSUP, i * 10 + j);
+			UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m, tun) == -ENOTSUP, i * 10 + j);
 			UNIT_ASSERT_AT(unit_mbuf_equal(m, frame.data, frame.len), i * 10 + j);
 			UNIT_ASSERT_AT(tx(m, &hdr) == -ENOTSUP, i * 10 + j);
 		}
 	}
+}
+
+/* Kernels differ. */
+static void
+test_unsupported_here(void)
+{
+	struct virtio_net_hdr_v1 hdr;
+	struct rte_mbuf *m;
+
+	build(&shapes[0], IPPROTO_UDP, 500);
+	tun = 0;
+	m = mbuf(IPV4 | UDP_SEG);
+	m->tso_segsz = 100;
+	CU_ASSERT_EQUAL(rtap_vnet_tx_prepare(m, tun), -ENOTSUP);
+	CU_ASSERT_EQUAL(tx(m, &hdr), -ENOTSUP);
+	tun = RTAP_TUN_F_USO;
+	m = mbuf(IPV4 | UDP_SEG);
+	m->tso_segsz = 100;
+	CU_ASSERT_EQUAL(tx(m, &hdr), 0);
 }
 
 /* A CRC32c, not an Internet checksum. */
@@ -232,7 +300,7 @@ test_sctp(void)
 	CU_ASSERT_EQUAL(tx(mbuf(IPV4 | SCTP_CKSUM), &hdr), -ENOTSUP);
 	CU_ASSERT_EQUAL(tx(mbuf(IPV4 | IP_CKSUM | SCTP_CKSUM), &hdr), -ENOTSUP);
 	m = mbuf(IPV4 | SCTP_CKSUM);
-	CU_ASSERT_EQUAL(rtap_vnet_tx_prepare(m), -ENOTSUP);
+	CU_ASSERT_EQUAL(rtap_vnet_tx_prepare(m, tun), -ENOTSUP);
 	rte_pktmbuf_free(m);
 }
 
@@ -280,6 +348,18 @@ test_bad_lengths(void)
 		{ TCP_SEG, 14, 20, 20, 99, 10, -EINVAL },
 		{ IPV4 | IPV6 | TCP_SEG, 14, 20, 20, 99, 10, -EINVAL },
 		{ IPV4 | TCP_SEG | UDP_CKSUM, 14, 20, 20, 53, 10, -EINVAL },
+		{ IPV4 | UDP_SEG, 14, 20, 8, 99, 10, 0 },
+		{ IPV6 | UDP_SEG, 14, 40, 8, 99, 10, 0 },
+		{ IPV4 | UDP_SEG, 14, 20, 8, 99, 0, -EINVAL },
+		{ IPV4 | UDP_SEG, 14, 20, 8, 42, 10, 0 },
+		{ IPV4 | UDP_SEG, 14, 20, 8, 41, 10, -EINVAL },
+		{ IPV4 | UDP_SEG, 14, 20, 7, 99, 10, -EINVAL },
+		{ IPV4 | UDP_SEG, 14, 20, 20, 99, 10, -EINVAL },
+		{ IPV4 | UDP_SEG, 14, 20, 0, 99, 10, -EINVAL },
+		{ UDP_SEG, 14, 20, 8, 99, 10, -EINVAL },
+		{ IPV4 | IPV6 | UDP_SEG, 14, 20, 8, 99, 10, -EINVAL },
+		{ IPV4 | UDP_SEG | TCP_SEG, 14, 20, 8, 99, 10, -EINVAL },
+		{ IPV4 | UDP_SEG | TCP_SEG, 14, 20, 20, 99, 10, -EINVAL },
 	};
 	struct virtio_net_hdr_v1 hdr;
 	unsigned int i;
@@ -325,7 +405,7 @@ prepares(uint64_t flags, uint16_t junk)
 	unit_put16(&frame.data[unit_l4_csum_at(&frame)], junk);
 	m = mbuf(flags);
 	m->tso_segsz = 1000;
-	ok = rtap_vnet_tx_prepare(m) == 0;
+	ok = rtap_vnet_tx_prepare(m, tun) == 0;
 	memcpy(frame.data, rte_pktmbuf_mtod(m, void *), frame.len);
 	rte_pktmbuf_free(m);
 	kernel_completes(&frame);
@@ -359,6 +439,8 @@ test_prepare_tso(void)
 		UNIT_ASSERT_AT(prepares(ip_flag() | TCP_SEG, i * 771), i);
 		build(&spec, IPPROTO_TCP, 1 + i % 4 * 20000);
 		UNIT_ASSERT_AT(prepares(ip_flag() | TCP_SEG | TCP_CKSUM, i * 771), i);
+		build(&shapes[i / 4], IPPROTO_UDP, 1 + i % 4 * 20000);
+		UNIT_ASSERT_AT(prepares(ip_flag() | UDP_SEG, i * 771), i);
 	}
 }
 
@@ -379,7 +461,7 @@ test_prepare_padded(void)
 		memset(&frame.data[frame.len], 0, 17);
 		frame.len += 17;
 		m = mbuf(ip_flag() | UDP_CKSUM);
-		UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m) == 0, i);
+		UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m, tun) == 0, i);
 		UNIT_ASSERT_AT(unit_get16(rte_pktmbuf_mtod_offset(m, uint8_t *, l4 + 6)) ==
 			unit_phdr_sum(&frame, 9), i);
 		rte_pktmbuf_free(m);
@@ -397,7 +479,7 @@ test_prepare_nothing(void)
 
 		build_tcp(0, 0, 50);
 		m = mbuf(flags[i]);
-		UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m) == 0, i);
+		UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m, tun) == 0, i);
 		UNIT_ASSERT_AT(unit_mbuf_equal(m, frame.data, frame.len), i);
 		rte_pktmbuf_free(m);
 	}
@@ -419,7 +501,8 @@ test_prepare_split(void)
 			m->ol_flags |= ip_flag() | (i % 2 == 0 ? TCP_CKSUM : UDP_CKSUM);
 			m->l2_len = frame.l2_len;
 			m->l3_len = frame.l3_len;
-			UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m) == (whole ? 0 : -ENOTSUP), first);
+			UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m, tun) == (whole ? 0 : -ENOTSUP),
+				first);
 			if (!whole)
 				UNIT_ASSERT_AT(unit_mbuf_equal(m, frame.data, frame.len), first);
 			rte_pktmbuf_free(m);
@@ -456,7 +539,7 @@ test_prepare_bad(void)
 		m->l2_len = cases[i].l2;
 		m->l3_len = cases[i].l3;
 		m->l4_len = 20;
-		UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m) == cases[i].ret, i);
+		UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m, tun) == cases[i].ret, i);
 		UNIT_ASSERT_AT(cases[i].ret == 0 ||
 			unit_mbuf_equal(m, frame.data, cases[i].len), i);
 		rte_pktmbuf_free(m);
@@ -489,7 +572,7 @@ test_anything(void)
 	build_tcp(CWR, 40, 400);
 	for (i = 0; i < 200000; i++) {
 		static const uint64_t flags[] = { IPV4, IPV6, IP_CKSUM, TCP_CKSUM, UDP_CKSUM,
-			TCP_SEG, RTE_MBUF_F_TX_VLAN, 0 };
+			TCP_SEG, UDP_SEG, 0 };
 		uint32_t r = unit_random(&state), r2 = unit_random(&state);
 		uint32_t len = 1 + r % frame.len;
 		struct virtio_net_hdr_v1 hdr;
@@ -502,10 +585,10 @@ test_anything(void)
 		m->l3_len = r2 >> 8 & ((r & 1) != 0 ? 63 : 511);
 		m->l4_len = r2 >> 17 & 63;
 		m->tso_segsz = r >> 22 & 3;
-		ret = rtap_vnet_tx_prepare(m);
+		ret = rtap_vnet_tx_prepare(m, tun);
 		UNIT_ASSERT_AT(ret == 0 || ret == -EINVAL || ret == -ENOTSUP, i);
 		if (ret == 0)
-			UNIT_ASSERT_AT(rtap_vnet_tx(m, &hdr) == 0 &&
+			UNIT_ASSERT_AT(rtap_vnet_tx(m, &hdr, tun) == 0 &&
 				rte_le_to_cpu_16(hdr.csum_start) <= len, i);
 		rte_pktmbuf_free(m);
 	}
@@ -519,8 +602,11 @@ main(void)
 		{ "checksum", test_csum },
 		{ "IPv4 checksum only", test_ip_csum_only },
 		{ "TSO", test_tso },
+		{ "USO", test_uso },
+		{ "one segment only", test_one_segment },
 		{ "TSO with CWR", test_tso_cwr },
 		{ "unsupported flags", test_unsupported },
+		{ "unsupported by this kernel", test_unsupported_here },
 		{ "SCTP", test_sctp },
 		{ "bad lengths", test_bad_lengths },
 		{ "prepare checksum", test_prepare_csum },

@@ -61,6 +61,8 @@ extern int rtap_logtype;
 #define RTAP_TX_OFFLOADS (RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | \
 		RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | \
 		RTE_ETH_TX_OFFLOAD_TCP_TSO)
+/* And where the kernel knows RTAP_TUN_F_USO. */
+#define RTAP_TX_OFFLOADS_USO RTE_ETH_TX_OFFLOAD_UDP_TSO
 /* Those that the kernel is told of; IPv4 header checksums are verified by the driver. */
 #define RTAP_RX_CSUM_OFFLOADS (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
 #define RTAP_RX_OFFLOADS (RTAP_RX_CSUM_OFFLOADS | RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | \
@@ -79,9 +81,9 @@ struct rtap_rx_stats {
 struct rtap_tx_stats {
 	uint64_t packets;
 	uint64_t bytes;
-	uint64_t tso;		/* packets that the kernel was asked to segment */
+	uint64_t tso;		/* packets, TCP or UDP, that the kernel was asked to segment */
 	uint64_t bad_offload;	/* dropped: offload not supported or header lengths wrong */
-	uint64_t oversize;	/* dropped: larger than the MTU, and not TSO */
+	uint64_t oversize;	/* dropped: larger than the MTU, and not to be segmented */
 	uint64_t too_many_segs;	/* dropped: more segments than one write takes */
 	uint64_t link_down;	/* dropped: interface down or gone */
 	uint64_t write_errors;	/* dropped: the kernel would not take it */
@@ -149,6 +151,7 @@ struct __rte_cache_aligned rtap_txq {
 	uint16_t nb_slots;
 	uint16_t nb_desc;
 	bool deferred;
+	unsigned int tun;	/* tun_caps of the device */
 	uint64_t offloads;
 	const struct rte_eth_dev_data *data;
 	struct rtap_ring ring;
@@ -187,6 +190,8 @@ struct rtap_dev {
 	uint16_t min_mtu;
 	uint16_t max_mtu;
 	unsigned int offload;		/* TUN_F_* in force */
+	unsigned int tun_caps;		/* TUN_F_* that not every kernel knows, and this one does */
+	bool uso;			/* merged UDP is wanted with LRO */
 	uint32_t gso_max;		/* limit on merged packets that we set, 0: none */
 	uint32_t gso_max_found;		/* what we set it instead of */
 	struct rtap_ring_caps caps;

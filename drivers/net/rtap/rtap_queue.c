@@ -359,6 +359,7 @@ rtap_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue_id, uint16_t nb_desc
 	txq->nb_desc = nb_desc;
 	txq->nb_slots = RTE_MIN(nb_desc, RTAP_BURST_MAX);
 	txq->deferred = conf->tx_deferred_start != 0;
+	txq->tun = rtap_dev(dev)->tun_caps;
 	txq->offloads = conf->offloads;
 	dev->data->tx_queues[queue_id] = txq;
 	return 0;

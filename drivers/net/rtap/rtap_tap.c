@@ -98,6 +98,20 @@ rtap_tap_set_offload(int fd, unsigned int offload)
 	return tap_ioctl_value(fd, TUNSETOFFLOAD, offload);
 }
 
+/* The kernel refuses the whole for a bit that it does not know. */
+int
+rtap_tap_probe_offload(int fd, unsigned int *known)
+{
+	static const unsigned int groups[] = { RTAP_TUN_F_USO };
+	size_t i;
+
+	*known = 0;
+	for (i = 0; i < RTE_DIM(groups); i++)
+		if (rtap_tap_set_offload(fd, TUN_F_CSUM | groups[i]) == 0)
+			*known |= groups[i];
+	return rtap_tap_set_offload(fd, 0);
+}
+
 int
 rtap_tap_set_carrier(int fd, bool on)
 {

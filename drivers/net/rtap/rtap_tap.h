@@ -46,6 +46,12 @@ int rtap_tap_open(const char *name, int flags, char ifname[IF_NAMESIZE]);
  */
 int rtap_tap_reset(int fd);
 
+/**
+ * Find out which of the TUN_F_* that not every kernel knows this one does. No offload is set
+ * afterwards.
+ */
+int rtap_tap_probe_offload(int fd, unsigned int *known);
+
 /** Tell the kernel which unfinished packets it may deliver: TUN_F_*. */
 int rtap_tap_set_offload(int fd, unsigned int offload);
 

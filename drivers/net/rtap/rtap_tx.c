@@ -40,7 +40,7 @@ is_oversize(const struct rte_mbuf *m, uint16_t mtu)
 {
 	uint32_t max;
 
-	if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0)
+	if ((m->ol_flags & RTAP_TX_SEG) != 0)
 		return m->pkt_len > RTAP_FRAME_MAX;
 	max = (uint32_t)mtu + RTE_ETHER_HDR_LEN;
 	return m->pkt_len > max && m->pkt_len > max + rtap_vnet_nb_tags(m) * RTE_VLAN_HLEN;
@@ -129,7 +129,7 @@ txq_put(struct rtap_txq *txq, struct rtap_req *req, struct rtap_tx_hdr *hdr, str
 {
 	req->iov = iov;
 	req->iovcnt = 0;
-	req->res = rtap_vnet_tx(m, &hdr->vnet);
+	req->res = rtap_vnet_tx(m, &hdr->vnet, txq->tun);
 	if (unlikely(req->res != 0)) {
 		txq->stats.bad_offload++;
 		return 0;
@@ -219,7 +219,7 @@ txq_finish(struct rtap_txq *txq, struct rte_mbuf **pkts, unsigned int n, unsigne
 		if (req_sent(req)) {
 			txq->stats.packets++;
 			txq->stats.bytes += req->res - RTAP_VNET_HDR_LEN;
-			txq->stats.tso += (pkts[i]->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+			txq->stats.tso += (pkts[i]->ol_flags & RTAP_TX_SEG) != 0;
 		} else if (txq_failed(txq, req, file)) {
 			refused[nb_refused++] = pkts[i];
 			continue;
@@ -263,7 +263,7 @@ rtap_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 		if (pkts[i]->nb_segs > RTAP_TX_SEGS_MAX || is_oversize(pkts[i], txq->data->mtu))
 			ret = -EINVAL;
 		else
-			ret = rtap_vnet_tx_prepare(pkts[i]);
+			ret = rtap_vnet_tx_prepare(pkts[i], txq->tun);
 		if (ret != 0) {
 			rte_errno = -ret;
 			break;

@@ -17,7 +17,7 @@
  * - on Tx the application asks the kernel for the same.
  *
  * Assumptions: the fields are little-endian (the file was switched with TUNSETVNETLE), and
- * tunnel, UDP segmentation and VLAN insertion are not negotiated.
+ * tunnel and VLAN insertion are not negotiated.
  *
  * This file holds what both have in common; rtap_vnet_rx.h and rtap_vnet_tx.h hold the rest.
  * Nothing there does I/O. Functions return 0 or a negative errno; no function reads a byte
@@ -28,6 +28,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 
 #include <rte_byteorder.h>
@@ -36,6 +37,18 @@
 #include <rte_mbuf.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
+
+/* What headers older than Linux 6.2 lack; numbers are the kernel's ABI. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+
+/* UDP segmentation, which tun knows for both versions of IP or not at all. */
+#define RTAP_TUN_F_USO (TUN_F_USO4 | TUN_F_USO6)
 
 #define RTAP_VNET_HDR_LEN sizeof(struct virtio_net_hdr_v1)
 

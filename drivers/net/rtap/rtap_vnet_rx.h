@@ -98,26 +98,34 @@ rtap_vnet_csum_is_l4(const struct rte_mbuf *m, const struct rte_net_hdr_lens *le
 		(l4 == RTE_PTYPE_L4_UDP && csum_offset == RTAP_UDP_CSUM_OFFSET);
 }
 
-/* A TCP packet merged by the kernel: gso_size bytes of payload belong in each segment. */
+/* Is a merged packet of this type what the header says it is, with an L4 header of that length? */
+static inline bool
+rtap_vnet_rx_gso_fits(uint32_t ptype, uint8_t l4_len, uint8_t gso_type)
+{
+	uint32_t l4 = ptype & RTE_PTYPE_L4_MASK;
+
+	switch (gso_type) {
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+	case VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN:
+		return l4 == RTE_PTYPE_L4_TCP && RTE_ETH_IS_IPV4_HDR(ptype) &&
+			l4_len >= sizeof(struct rte_tcp_hdr);
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+	case VIRTIO_NET_HDR_GSO_TCPV6 | VIRTIO_NET_HDR_GSO_ECN:
+		return l4 == RTE_PTYPE_L4_TCP && RTE_ETH_IS_IPV6_HDR(ptype) &&
+			l4_len >= sizeof(struct rte_tcp_hdr);
+	case VIRTIO_NET_HDR_GSO_UDP_L4:
+		return l4 == RTE_PTYPE_L4_UDP; /* l4_len follows from that */
+	default:
+		return false;
+	}
+}
+
+/* TCP or UDP merged by the kernel: gso_size bytes of payload belong in each segment. */
 static inline int
 rtap_vnet_rx_gso(struct rte_mbuf *m, const struct rte_net_hdr_lens *lens, uint8_t gso_type,
 		uint16_t gso_size)
 {
-	uint32_t ptype = m->packet_type;
-	bool match;
-
-	switch (gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
-	case VIRTIO_NET_HDR_GSO_TCPV4:
-		match = RTE_ETH_IS_IPV4_HDR(ptype);
-		break;
-	case VIRTIO_NET_HDR_GSO_TCPV6:
-		match = RTE_ETH_IS_IPV6_HDR(ptype);
-		break;
-	default:
-		return -EINVAL;
-	}
-	if (!match || (ptype & RTE_PTYPE_L4_MASK) != RTE_PTYPE_L4_TCP || gso_size == 0 ||
-	    lens->l4_len < sizeof(struct rte_tcp_hdr) ||
+	if (!rtap_vnet_rx_gso_fits(m->packet_type, lens->l4_len, gso_type) || gso_size == 0 ||
 	    (uint32_t)lens->l2_len + lens->l3_len + lens->l4_len > m->pkt_len)
 		return -EINVAL;
 

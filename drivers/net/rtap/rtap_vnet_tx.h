@@ -22,7 +22,10 @@
 
 #include "rtap_vnet.h"
 
-#define RTAP_TX_OFFLOAD_MASK (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | \
+/* Packets to be segmented. */
+#define RTAP_TX_SEG (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG)
+
+#define RTAP_TX_OFFLOAD_MASK (RTE_MBUF_F_TX_L4_MASK | RTAP_TX_SEG | \
 		RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6)
 
 /* What this driver cannot do for a packet; some flags only describe it. */
@@ -33,8 +36,8 @@
 static inline bool
 rtap_vnet_tx_needs_offload(const struct rte_mbuf *m)
 {
-	return (m->ol_flags & (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG |
-			RTE_MBUF_F_TX_IP_CKSUM | RTAP_TX_OFFLOAD_NOTSUP)) != 0;
+	return (m->ol_flags & (RTE_MBUF_F_TX_L4_MASK | RTAP_TX_SEG | RTE_MBUF_F_TX_IP_CKSUM |
+			RTAP_TX_OFFLOAD_NOTSUP)) != 0;
 }
 
 /* The L4 offset within the checksum flags' protocol; negative for those tun cannot compute. */
@@ -43,6 +46,8 @@ rtap_vnet_csum_offset(uint64_t ol_flags)
 {
 	if ((ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0)
 		return RTAP_TCP_CSUM_OFFSET;
+	if ((ol_flags & RTE_MBUF_F_TX_UDP_SEG) != 0)
+		return RTAP_UDP_CSUM_OFFSET;
 	switch (ol_flags & RTE_MBUF_F_TX_L4_MASK) {
 	case RTE_MBUF_F_TX_TCP_CKSUM:
 		return RTAP_TCP_CSUM_OFFSET;
@@ -57,37 +62,50 @@ rtap_vnet_csum_offset(uint64_t ol_flags)
  * Congestion Window Reduced must appear in the first segment only (RFC 3168 section 6.1.2). The
  * kernel clears it from the others when, and only when, the header says GSO_ECN.
  */
-static inline int
-rtap_vnet_tx_gso(const struct rte_mbuf *m, uint32_t l4_start, struct virtio_net_hdr_v1 *hdr)
+static inline uint8_t
+rtap_vnet_tx_ecn(const struct rte_mbuf *m, uint32_t l4_start)
 {
-	uint32_t hdr_len = l4_start + m->l4_len;
 	const uint8_t *flags;
 	uint8_t copy;
 
-	if (m->tso_segsz == 0 || m->l4_len < sizeof(struct rte_tcp_hdr) || hdr_len > m->pkt_len)
-		return -EINVAL;
-	switch (m->ol_flags & (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6)) {
-	case RTE_MBUF_F_TX_IPV4:
-		hdr->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-		break;
-	case RTE_MBUF_F_TX_IPV6:
-		hdr->gso_type = VIRTIO_NET_HDR_GSO_TCPV6;
-		break;
-	default:
-		return -EINVAL;
-	}
-
 	flags = rte_pktmbuf_read(m, l4_start + offsetof(struct rte_tcp_hdr, tcp_flags),
 			sizeof(copy), &copy);
-	if ((*flags & RTE_TCP_CWR_FLAG) != 0)
-		hdr->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+	return (*flags & RTE_TCP_CWR_FLAG) != 0 ? VIRTIO_NET_HDR_GSO_ECN : 0;
+}
+
+/*
+ * Ask for segmentation, unless there is but one segment: the kernel may take a packet for several
+ * because its TCP options do not fit, find that it is one, and drop it.
+ */
+static inline int
+rtap_vnet_tx_gso(const struct rte_mbuf *m, uint32_t l4_start, struct virtio_net_hdr_v1 *hdr)
+{
+	const uint64_t ip = m->ol_flags & (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6);
+	const bool udp = (m->ol_flags & RTE_MBUF_F_TX_UDP_SEG) != 0;
+	uint32_t hdr_len = l4_start + m->l4_len;
+
+	if (m->tso_segsz == 0 || hdr_len > m->pkt_len || ip == 0 ||
+	    ip == (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6) ||
+	    (m->ol_flags & RTAP_TX_SEG) == RTAP_TX_SEG ||
+	    (udp ? m->l4_len != sizeof(struct rte_udp_hdr) :
+	     m->l4_len < sizeof(struct rte_tcp_hdr)))
+		return -EINVAL;
+	if (m->pkt_len - hdr_len <= m->tso_segsz)
+		return 0;
+
+	if (udp)
+		hdr->gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+	else
+		hdr->gso_type = rtap_vnet_tx_ecn(m, l4_start) | (ip == RTE_MBUF_F_TX_IPV4 ?
+			VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6);
 	hdr->gso_size = rte_cpu_to_le_16(m->tso_segsz);
 	hdr->hdr_len = rte_cpu_to_le_16(hdr_len);
 	return 0;
 }
 
 /*
- * Write the virtio-net header for a packet. The mbuf is only read.
+ * Write the virtio-net header for a packet. The mbuf is only read. tun tells what the kernel can
+ * do of what not every kernel can: RTAP_TUN_F_USO.
  *
  * Expects the pseudo-header sum in the checksum field, as rtap_tx_prepare() leaves it.
  *
@@ -96,7 +114,7 @@ rtap_vnet_tx_gso(const struct rte_mbuf *m, uint32_t l4_start, struct virtio_net_
  * see rtap_vnet_tx_ip_csum().
  */
 static inline int
-rtap_vnet_tx(const struct rte_mbuf *m, struct virtio_net_hdr_v1 *hdr)
+rtap_vnet_tx(const struct rte_mbuf *m, struct virtio_net_hdr_v1 *hdr, unsigned int tun)
 {
 	uint32_t l4_start = (uint32_t)m->l2_len + m->l3_len;
 	int csum_offset;
@@ -104,14 +122,15 @@ rtap_vnet_tx(const struct rte_mbuf *m, struct virtio_net_hdr_v1 *hdr)
 	*hdr = (struct virtio_net_hdr_v1){0};
 	if (!rtap_vnet_tx_needs_offload(m))
 		return 0;
-	if ((m->ol_flags & RTAP_TX_OFFLOAD_NOTSUP) != 0)
+	if ((m->ol_flags & RTAP_TX_OFFLOAD_NOTSUP) != 0 ||
+	    ((m->ol_flags & RTE_MBUF_F_TX_UDP_SEG) != 0 && (tun & RTAP_TUN_F_USO) == 0))
 		return -ENOTSUP;
 	if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0 &&
 	    (m->l2_len == 0 || m->l3_len < sizeof(struct rte_ipv4_hdr) ||
 	     m->l3_len > RTAP_IPV4_HDR_MAX || l4_start > m->pkt_len ||
 	     (m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0))
 		return -EINVAL;
-	if ((m->ol_flags & (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)) == 0)
+	if ((m->ol_flags & (RTE_MBUF_F_TX_L4_MASK | RTAP_TX_SEG)) == 0)
 		return 0;
 
 	csum_offset = rtap_vnet_csum_offset(m->ol_flags);
@@ -124,7 +143,7 @@ rtap_vnet_tx(const struct rte_mbuf *m, struct virtio_net_hdr_v1 *hdr)
 	hdr->csum_start = rte_cpu_to_le_16(l4_start);
 	hdr->csum_offset = rte_cpu_to_le_16(csum_offset);
 
-	if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0)
+	if ((m->ol_flags & RTAP_TX_SEG) != 0)
 		return rtap_vnet_tx_gso(m, l4_start, hdr);
 	return 0;
 }
@@ -141,7 +160,8 @@ rtap_vnet_tx_ip_csum(void *l3, size_t len)
 
 /*
  * The sum over the pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1), with the length:
- * DPDK leaves it out for TSO packets, virtio and tun want it always. l3 points to the IP header.
+ * DPDK leaves it out for packets to be segmented, virtio and tun want it always. l3 points to
+ * the IP header.
  */
 static inline uint16_t
 rtap_vnet_phdr_sum(const struct rte_mbuf *m, const void *l3, uint8_t proto)
@@ -157,13 +177,13 @@ rtap_vnet_phdr_sum(const struct rte_mbuf *m, const void *l3, uint8_t proto)
 	if ((m->ol_flags & RTE_MBUF_F_TX_IPV4) != 0) {
 		const struct rte_ipv4_hdr *ip = l3;
 
-		if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0)
+		if ((m->ol_flags & RTAP_TX_SEG) == 0)
 			len = rte_be_to_cpu_16(ip->total_length) - m->l3_len;
 		sum = __rte_raw_cksum(&ip->src_addr, 2 * sizeof(ip->src_addr), 0);
 	} else {
 		const struct rte_ipv6_hdr *ip = l3;
 
-		if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0)
+		if ((m->ol_flags & RTAP_TX_SEG) == 0)
 			len = rte_be_to_cpu_16(ip->payload_len) + sizeof(*ip) - m->l3_len;
 		sum = __rte_raw_cksum(&ip->src_addr, 2 * sizeof(ip->src_addr), 0);
 	}
@@ -178,14 +198,14 @@ rtap_vnet_phdr_sum(const struct rte_mbuf *m, const void *l3, uint8_t proto)
  * Returns 0, -ENOTSUP for offloads not advertised, -EINVAL for headers that make no sense.
  */
 static inline int
-rtap_vnet_tx_prepare(struct rte_mbuf *m)
+rtap_vnet_tx_prepare(struct rte_mbuf *m, unsigned int tun)
 {
 	struct virtio_net_hdr_v1 hdr;
 	uint16_t csum_start, csum_offset;
 	uint8_t proto;
 	int ret;
 
-	ret = rtap_vnet_tx(m, &hdr);
+	ret = rtap_vnet_tx(m, &hdr, tun);
 	if (ret != 0 || hdr.flags == 0)
 		return ret;
 
