@@ -798,7 +798,7 @@ test_tx_clone(void)
 static int
 test_tx_no_headroom(void)
 {
-	static const uint16_t headrooms[] = { 0, 1, 11 };
+	static const uint16_t headrooms[] = { 0, 1, 23 };
 	static struct frame frame;
 	struct rte_mbuf *m;
 	unsigned int i;

@@ -7,6 +7,7 @@
 
 /* What the tests of rtap_vnet*.h share: a frame, a pool, and headers about the frame. */
 
+#include "rtap_vnet_edit.h"
 #include "rtap_vnet_rx.h"
 #include "rtap_vnet_tx.h"
 #include "unit.h"

@@ -24,7 +24,7 @@
 #define CWR 0x80
 
 /* What the kernel can do of what not every kernel can. */
-static unsigned int tun = RTAP_TUN_F_USO;
+static unsigned int tun = RTAP_TUN_F_USO | RTAP_TUN_F_TUNNEL;
 
 static void
 build_tcp(uint8_t flags, uint16_t options, uint32_t payload)
@@ -55,7 +55,7 @@ ip_flag(void)
 
 /* Hand the mbuf to the driver and free it. A header is written in any case. */
 static int
-tx(struct rte_mbuf *m, struct virtio_net_hdr_v1 *hdr)
+tx(struct rte_mbuf *m, struct rtap_vnet_hdr *hdr)
 {
 	int ret;
 
@@ -66,21 +66,21 @@ tx(struct rte_mbuf *m, struct virtio_net_hdr_v1 *hdr)
 }
 
 static bool
-is_zero(const struct virtio_net_hdr_v1 *hdr)
+is_zero(const struct rtap_vnet_hdr *hdr)
 {
-	static const struct virtio_net_hdr_v1 zero;
+	static const struct rtap_vnet_hdr zero;
 
 	return memcmp(hdr, &zero, sizeof(zero)) == 0;
 }
 
 static bool
-asks_csum(const struct virtio_net_hdr_v1 *hdr)
+asks_csum(const struct rtap_vnet_hdr *hdr)
 {
 	uint32_t l4 = frame.l2_len + frame.l3_len;
 
-	return hdr->flags == NEEDS_CSUM && rte_le_to_cpu_16(hdr->csum_start) == l4 &&
-		l4 + rte_le_to_cpu_16(hdr->csum_offset) == unit_l4_csum_at(&frame) &&
-		hdr->num_buffers == 0;
+	return hdr->v1.flags == NEEDS_CSUM && rte_le_to_cpu_16(hdr->v1.csum_start) == l4 &&
+		l4 + rte_le_to_cpu_16(hdr->v1.csum_offset) == unit_l4_csum_at(&frame) &&
+		hdr->v1.num_buffers == 0;
 }
 
 /*
@@ -91,10 +91,11 @@ static void
 test_no_offload(void)
 {
 	static const uint64_t flags[] = { 0, IPV4, IPV6, RTE_MBUF_F_TX_OUTER_IPV4,
+		RTE_MBUF_F_TX_TUNNEL_VXLAN, RTE_MBUF_F_TX_TUNNEL_GRE | IPV4,
 		RTE_MBUF_F_TX_OUTER_IPV6 | IPV4, RTE_MBUF_F_RX_L4_CKSUM_GOOD,
 		RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE, ~RTE_MBUF_F_TX_OFFLOAD_MASK &
 		~(RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT) };
-	struct virtio_net_hdr_v1 hdr;
+	struct rtap_vnet_hdr hdr;
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(flags); i++) {
@@ -116,7 +117,7 @@ static void
 test_csum(void)
 {
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP };
-	struct virtio_net_hdr_v1 hdr;
+	struct rtap_vnet_hdr hdr;
 	unsigned int i;
 
 	for (i = 0; i < 2 * 2 * NB_SHAPES; i++) {
@@ -128,7 +129,8 @@ test_csum(void)
 			flags |= IP_CKSUM;
 		UNIT_ASSERT_AT(tx(mbuf(flags), &hdr) == 0, i);
 		UNIT_ASSERT_AT(asks_csum(&hdr), i);
-		UNIT_ASSERT_AT(hdr.gso_type == 0 && hdr.gso_size == 0 && hdr.hdr_len == 0, i);
+		UNIT_ASSERT_AT(hdr.v1.gso_type == 0 && hdr.v1.gso_size == 0 &&
+			hdr.v1.hdr_len == 0, i);
 	}
 }
 
@@ -136,7 +138,7 @@ test_csum(void)
 static void
 test_ip_csum_only(void)
 {
-	struct virtio_net_hdr_v1 hdr;
+	struct rtap_vnet_hdr hdr;
 
 	build(&shapes[0], IPPROTO_UDP, 10);
 	CU_ASSERT_EQUAL(tx(mbuf(IPV4 | IP_CKSUM), &hdr), 0);
@@ -146,7 +148,7 @@ test_ip_csum_only(void)
 static void
 test_tso(void)
 {
-	struct virtio_net_hdr_v1 hdr;
+	struct rtap_vnet_hdr hdr;
 	unsigned int i;
 
 	for (i = 0; i < 2 * NB_SHAPES; i++) {
@@ -159,16 +161,16 @@ test_tso(void)
 		m->tso_segsz = 1000 + i;
 		UNIT_ASSERT_AT(tx(m, &hdr) == 0, i);
 		UNIT_ASSERT_AT(asks_csum(&hdr), i);
-		UNIT_ASSERT_AT(hdr.gso_type == (spec.ip == 4 ? GSO_TCPV4 : GSO_TCPV6), i);
-		UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.gso_size) == 1000 + i, i);
-		UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.hdr_len) == frame.len - 9000, i);
+		UNIT_ASSERT_AT(hdr.v1.gso_type == (spec.ip == 4 ? GSO_TCPV4 : GSO_TCPV6), i);
+		UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.v1.gso_size) == 1000 + i, i);
+		UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.v1.hdr_len) == frame.len - 9000, i);
 	}
 }
 
 static void
 test_uso(void)
 {
-	struct virtio_net_hdr_v1 hdr;
+	struct rtap_vnet_hdr hdr;
 	unsigned int i;
 
 	for (i = 0; i < 2 * NB_SHAPES; i++) {
@@ -179,9 +181,9 @@ test_uso(void)
 		m->tso_segsz = 1000 + i;
 		UNIT_ASSERT_AT(tx(m, &hdr) == 0, i);
 		UNIT_ASSERT_AT(asks_csum(&hdr), i);
-		UNIT_ASSERT_AT(hdr.gso_type == GSO_UDP_L4, i);
-		UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.gso_size) == 1000 + i, i);
-		UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.hdr_len) == frame.len - 9000, i);
+		UNIT_ASSERT_AT(hdr.v1.gso_type == GSO_UDP_L4, i);
+		UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.v1.gso_size) == 1000 + i, i);
+		UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.v1.hdr_len) == frame.len - 9000, i);
 	}
 }
 
@@ -190,7 +192,7 @@ static void
 test_one_segment(void)
 {
 	static const uint64_t flags[] = { IPV4 | TCP_SEG, IPV4 | UDP_SEG };
-	struct virtio_net_hdr_v1 hdr;
+	struct rtap_vnet_hdr hdr;
 	unsigned int i, len;
 
 	for (i = 0; i < RTE_DIM(flags); i++) {
@@ -204,8 +206,8 @@ test_one_segment(void)
 			m = mbuf(flags[i]);
 			m->tso_segsz = 100;
 			UNIT_ASSERT_AT(tx(m, &hdr) == 0 && asks_csum(&hdr), len);
-			UNIT_ASSERT_AT((hdr.gso_type != 0) == (len > 100), len);
-			UNIT_ASSERT_AT((hdr.gso_size != 0) == (len > 100), len);
+			UNIT_ASSERT_AT((hdr.v1.gso_type != 0) == (len > 100), len);
+			UNIT_ASSERT_AT((hdr.v1.gso_size != 0) == (len > 100), len);
 		}
 	}
 }
@@ -217,7 +219,7 @@ test_tso_cwr(void)
 	static const uint8_t flags[] = {
 		0, ACK, ACK | ECE, ACK | CWR, CWR | ECE | FIN, 0xff, 0x7f,
 	};
-	struct virtio_net_hdr_v1 hdr;
+	struct rtap_vnet_hdr hdr;
 	unsigned int i, first;
 
 	for (i = 0; i < RTE_DIM(flags); i++) {
@@ -233,7 +235,7 @@ test_tso_cwr(void)
 			m->l4_len = 32;
 			m->tso_segsz = 100;
 			UNIT_ASSERT_AT(tx(m, &hdr) == 0, first);
-			UNIT_ASSERT_AT(hdr.gso_type == (GSO_TCPV4 |
+			UNIT_ASSERT_AT(hdr.v1.gso_type == (GSO_TCPV4 |
 				((flags[i] & CWR) != 0 ? GSO_ECN : 0)), first);
 		}
 	}
@@ -244,17 +246,12 @@ static void
 test_unsupported(void)
 {
 	static const uint64_t others[] = {
-		RTE_MBUF_F_TX_OUTER_UDP_CKSUM, RTE_MBUF_F_TX_SEC_OFFLOAD, RTE_MBUF_F_TX_MACSEC,
-		 RTE_MBUF_F_TX_TUNNEL_VXLAN, RTE_MBUF_F_TX_TUNNEL_GRE,
-		RTE_MBUF_F_TX_TUNNEL_IPIP, RTE_MBUF_F_TX_TUNNEL_GENEVE,
-		RTE_MBUF_F_TX_TUNNEL_MPLSINUDP, RTE_MBUF_F_TX_TUNNEL_VXLAN_GPE,
-		RTE_MBUF_F_TX_TUNNEL_GTP, RTE_MBUF_F_TX_TUNNEL_IP, RTE_MBUF_F_TX_TUNNEL_UDP,
-		RTE_MBUF_F_TX_QINQ, RTE_MBUF_F_TX_IEEE1588_TMST, RTE_MBUF_F_TX_VLAN,
-		RTE_MBUF_F_TX_OUTER_IP_CKSUM,
+		RTE_MBUF_F_TX_SEC_OFFLOAD, RTE_MBUF_F_TX_MACSEC, RTE_MBUF_F_TX_IEEE1588_TMST,
+		RTE_MBUF_F_TX_QINQ, RTE_MBUF_F_TX_VLAN,
 	};
 	static const uint64_t supported[] = { 0, IPV4, IPV4 | IP_CKSUM, IPV4 | TCP_CKSUM,
 		IPV4 | UDP_CKSUM, IPV4 | TCP_SEG, IPV4 | IP_CKSUM | TCP_CKSUM | TCP_SEG };
-	struct virtio_net_hdr_v1 hdr;
+	struct rtap_vnet_hdr hdr;
 	unsigned int i, j;
 
 	build_tcp(ACK, 0, 100);
@@ -274,7 +271,7 @@ test_unsupported(void)
 static void
 test_unsupported_here(void)
 {
-	struct virtio_net_hdr_v1 hdr;
+	struct rtap_vnet_hdr hdr;
 	struct rte_mbuf *m;
 
 	build(&shapes[0], IPPROTO_UDP, 500);
@@ -283,7 +280,7 @@ test_unsupported_here(void)
 	m->tso_segsz = 100;
 	CU_ASSERT_EQUAL(rtap_vnet_tx_prepare(m, tun), -ENOTSUP);
 	CU_ASSERT_EQUAL(tx(m, &hdr), -ENOTSUP);
-	tun = RTAP_TUN_F_USO;
+	tun = RTAP_TUN_F_USO | RTAP_TUN_F_TUNNEL;
 	m = mbuf(IPV4 | UDP_SEG);
 	m->tso_segsz = 100;
 	CU_ASSERT_EQUAL(tx(m, &hdr), 0);
@@ -293,7 +290,7 @@ test_unsupported_here(void)
 static void
 test_sctp(void)
 {
-	struct virtio_net_hdr_v1 hdr;
+	struct rtap_vnet_hdr hdr;
 	struct rte_mbuf *m;
 
 	build(&shapes[0], IPPROTO_SCTP, 100);
@@ -361,7 +358,7 @@ test_bad_lengths(void)
 		{ IPV4 | UDP_SEG | TCP_SEG, 14, 20, 8, 99, 10, -EINVAL },
 		{ IPV4 | UDP_SEG | TCP_SEG, 14, 20, 20, 99, 10, -EINVAL },
 	};
-	struct virtio_net_hdr_v1 hdr;
+	struct rtap_vnet_hdr hdr;
 	unsigned int i;
 
 	build_tcp(ACK, 0, 200);
@@ -557,7 +554,7 @@ test_ip_csum(void)
 		build(&(struct unit_frame_spec){ .ip = 4, .ip_extra = options }, IPPROTO_UDP, 9);
 		copy = frame;
 		unit_put16(&copy.data[14 + 10], 0xdead);
-		rtap_vnet_tx_ip_csum(&copy.data[14], frame.l3_len);
+		rtap_vnet_edit_ip(&copy.data[14], frame.l3_len);
 		UNIT_ASSERT_AT(memcmp(copy.data, frame.data, frame.len) == 0, options);
 	}
 }
@@ -575,7 +572,7 @@ test_anything(void)
 			TCP_SEG, UDP_SEG, 0 };
 		uint32_t r = unit_random(&state), r2 = unit_random(&state);
 		uint32_t len = 1 + r % frame.len;
-		struct virtio_net_hdr_v1 hdr;
+		struct rtap_vnet_hdr hdr;
 		struct rte_mbuf *m = unit_mbuf_guarded(pool, frame.data, len, 1 + r2 % 120,
 			64 + r2 % 400);
 		int ret;
@@ -589,7 +586,7 @@ test_anything(void)
 		UNIT_ASSERT_AT(ret == 0 || ret == -EINVAL || ret == -ENOTSUP, i);
 		if (ret == 0)
 			UNIT_ASSERT_AT(rtap_vnet_tx(m, &hdr, tun) == 0 &&
-				rte_le_to_cpu_16(hdr.csum_start) <= len, i);
+				rte_le_to_cpu_16(hdr.v1.csum_start) <= len, i);
 		rte_pktmbuf_free(m);
 	}
 }

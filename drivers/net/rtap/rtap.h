@@ -36,7 +36,7 @@
 
 #include "rtap_devargs.h"
 #include "rtap_ring.h"
-#include "rtap_vnet.h"
+#include "rtap_vnet_edit.h"
 
 extern int rtap_logtype;
 #define RTE_LOGTYPE_RTAP rtap_logtype
@@ -60,9 +60,12 @@ extern int rtap_logtype;
 
 #define RTAP_TX_OFFLOADS (RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | \
 		RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | \
-		RTE_ETH_TX_OFFLOAD_TCP_TSO)
-/* And where the kernel knows RTAP_TUN_F_USO. */
+		RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM | \
+		RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM)
+/* And where the kernel knows RTAP_TUN_F_USO, and RTAP_TUN_F_TUNNEL. */
 #define RTAP_TX_OFFLOADS_USO RTE_ETH_TX_OFFLOAD_UDP_TSO
+#define RTAP_TX_OFFLOADS_TUNNEL (RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO | \
+		RTE_ETH_TX_OFFLOAD_GENEVE_TNL_TSO)
 /* Those that the kernel is told of; IPv4 header checksums are verified by the driver. */
 #define RTAP_RX_CSUM_OFFLOADS (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
 #define RTAP_RX_OFFLOADS (RTAP_RX_CSUM_OFFLOADS | RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | \
@@ -134,8 +137,8 @@ struct __rte_cache_aligned rtap_rxq {
  * be changed and are not ours to change.
  */
 struct rtap_tx_hdr {
-	struct virtio_net_hdr_v1 vnet;
-	uint8_t l2_l3[RTAP_L2_L3_MAX];
+	struct rtap_vnet_hdr vnet;
+	uint8_t headers[RTAP_TX_EDIT_MAX];
 };
 
 /*

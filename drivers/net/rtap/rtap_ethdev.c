@@ -28,6 +28,8 @@ tx_offloads(const struct rtap_dev *rtap)
 
 	if ((rtap->tun_caps & RTAP_TUN_F_USO) != 0)
 		offloads |= RTAP_TX_OFFLOADS_USO;
+	if ((rtap->tun_caps & RTAP_TUN_F_TUNNEL) != 0)
+		offloads |= RTAP_TX_OFFLOADS_TUNNEL;
 	return offloads;
 }
 

@@ -232,13 +232,13 @@ slot_check(struct rtap_rxq *rxq, unsigned int idx)
 static struct rte_mbuf *
 rxq_take(struct rtap_rxq *rxq, unsigned int idx)
 {
-	struct virtio_net_hdr_v1 hdr;
+	struct virtio_net_hdr_v1 hdr; /* no tunnels on Rx */
 	struct rte_mbuf *m;
 
 	if (!slot_check(rxq, idx))
 		return NULL;
 	memcpy(&hdr, rxq->reqs[idx].iov->iov_base, sizeof(hdr));
-	m = slot_take(rxq, idx, rxq->reqs[idx].res - sizeof(hdr));
+	m = slot_take(rxq, idx, rxq->reqs[idx].res - RTAP_VNET_HDR_LEN);
 	if (unlikely(rtap_vnet_rx(m, &hdr) != 0)) {
 		rxq->stats.bad_header++;
 		rte_pktmbuf_free(m);

@@ -41,7 +41,7 @@
 int rtap_tap_open(const char *name, int flags, char ifname[IF_NAMESIZE]);
 
 /**
- * Bring the interface to a known state, whatever its last user left: virtio_net_hdr_v1 in
+ * Bring the interface to a known state, whatever its last user left: struct rtap_vnet_hdr in
  * little-endian byte order, nothing offloaded, no filter, no steering, send buffer unlimited.
  */
 int rtap_tap_reset(int fd);

@@ -12,7 +12,7 @@
  * The header goes into the headroom if the first mbuf is ours alone and has room for it. If not
  * (shared, indirect, external, no headroom) it is written from a place in the queue, a piece of
  * memory more in the same write, and the mbuf is only read. The same place takes a copy of the
- * IPv4 header when its checksum has to be filled in and the mbuf is not ours to change. So no
+ * packet's headers when a checksum has to be filled in and the mbuf is not ours to change. So no
  * packet needs memory that might not be there.
  *
  * A packet that the kernel will not take now (-EAGAIN, its socket buffer is full) stays with the
@@ -28,6 +28,7 @@
 #include <rte_mbuf.h>
 
 #include "rtap.h"
+#include "rtap_vnet_edit.h"
 #include "rtap_vnet_tx.h"
 
 /*
@@ -76,46 +77,40 @@ put_segments(struct iovec *iov, struct rte_mbuf *m, uint32_t off)
 	return n;
 }
 
-/* Header in the queue's memory, followed by the L2 and L3 headers if those must be edited. */
+/* Header in the queue's memory, followed by a copy of the bytes that must be edited. */
 static uint32_t
-put_copied(struct iovec *iov, struct rte_mbuf *m, struct rtap_tx_hdr *hdr)
+put_copied(struct iovec *iov, struct rte_mbuf *m, struct rtap_tx_hdr *hdr, uint32_t edit)
 {
-	uint32_t len = 0;
+	if (edit != 0) {
+		const void *data = rte_pktmbuf_read(m, 0, edit, hdr->headers);
 
-	if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) {
-		const void *data;
-
-		len = m->l2_len + m->l3_len;
-		data = rte_pktmbuf_read(m, 0, len, hdr->l2_l3);
-		if (data != hdr->l2_l3)
-			memcpy(hdr->l2_l3, data, len);
-		rtap_vnet_tx_ip_csum(hdr->l2_l3 + m->l2_len, m->l3_len);
+		if (data != hdr->headers)
+			memcpy(hdr->headers, data, edit);
+		rtap_vnet_edit(m, &hdr->vnet, hdr->headers, edit);
 	}
 	iov[0].iov_base = hdr;
-	iov[0].iov_len = offsetof(struct rtap_tx_hdr, l2_l3) + len;
-	return 1 + put_segments(&iov[1], m, len);
+	iov[0].iov_len = offsetof(struct rtap_tx_hdr, headers) + edit;
+	return 1 + put_segments(&iov[1], m, edit);
 }
 
 /* Header in the headroom. */
 static uint32_t
-put_in_place(struct iovec *iov, struct rte_mbuf *m, const struct rtap_tx_hdr *hdr)
+put_in_place(struct iovec *iov, struct rte_mbuf *m, const struct rtap_tx_hdr *hdr, uint32_t edit)
 {
-	char *data = rte_pktmbuf_mtod(m, char *);
+	uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
 
-	if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0)
-		rtap_vnet_tx_ip_csum(data + m->l2_len, m->l3_len);
+	if (edit != 0)
+		rtap_vnet_edit(m, &hdr->vnet, data, edit);
 	memcpy(data - sizeof(hdr->vnet), &hdr->vnet, sizeof(hdr->vnet));
 	iov[0].iov_base = data - sizeof(hdr->vnet);
 	iov[0].iov_len = m->data_len + sizeof(hdr->vnet);
 	return m->next == NULL ? 1 : 1 + put_segments(&iov[1], m->next, 0);
 }
 
-/* Is the packet's own memory the place for its header, and for its IPv4 checksum if asked for? */
+/* Is the packet's own memory the place for its header, and for what is to be edited? */
 static bool
-fits_in_place(const struct rte_mbuf *m)
+fits_in_place(const struct rte_mbuf *m, uint32_t edit)
 {
-	uint32_t edit = (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0 ? m->l2_len + m->l3_len : 0;
-
 	return is_ours(m) && rte_pktmbuf_headroom(m) >= RTAP_VNET_HDR_LEN && edit <= m->data_len;
 }
 
@@ -127,6 +122,8 @@ static uint32_t
 txq_put(struct rtap_txq *txq, struct rtap_req *req, struct rtap_tx_hdr *hdr, struct iovec *iov,
 		struct rte_mbuf *m)
 {
+	uint32_t edit = 0;
+
 	req->iov = iov;
 	req->iovcnt = 0;
 	req->res = rtap_vnet_tx(m, &hdr->vnet, txq->tun);
@@ -144,8 +141,10 @@ txq_put(struct rtap_txq *txq, struct rtap_req *req, struct rtap_tx_hdr *hdr, str
 		req->res = -EINVAL;
 		return 0;
 	}
-	req->iovcnt = likely(fits_in_place(m)) ? put_in_place(iov, m, hdr) :
-		put_copied(iov, m, hdr);
+	if ((m->ol_flags & RTAP_TX_EDIT) != 0)
+		edit = rtap_vnet_edit_len(m, &hdr->vnet);
+	req->iovcnt = likely(fits_in_place(m, edit)) ? put_in_place(iov, m, hdr, edit) :
+		put_copied(iov, m, hdr, edit);
 	return req->iovcnt;
 }
 

@@ -8,22 +8,23 @@
 /*
  * virtio-net header <-> mbuf.
  *
- * Every frame on the TAP file is preceded by a struct virtio_net_hdr_v1 (virtio 1.2, section
- * 5.1.6; linux/virtio_net.h). "Rx" is kernel to application, "Tx" application to kernel. The
- * two directions are not mirror images:
+ * Every frame on the TAP file is preceded by a struct rtap_vnet_hdr (virtio 1.2, section
+ * 5.1.6, and 1.4 for tunnels; linux/virtio_net.h). "Rx" is kernel to application, "Tx"
+ * application to kernel. The two directions are not mirror images:
  *
  * - on Rx the kernel says what is left to be done (NEEDS_CSUM: the checksum field holds the sum
  *   of the pseudo-header only) and what was merged (GSO);
  * - on Tx the application asks the kernel for the same.
  *
- * Assumptions: the fields are little-endian (the file was switched with TUNSETVNETLE), and
- * tunnel and VLAN insertion are not negotiated.
+ * Assumptions: the fields are little-endian (the file was switched with TUNSETVNETLE), and the
+ * kernel was not told to deliver merged packets in tunnels.
  *
  * This file holds what both have in common; rtap_vnet_rx.h and rtap_vnet_tx.h hold the rest.
  * Nothing there does I/O. Functions return 0 or a negative errno; no function reads a byte
  * beyond the packet, whatever the header claims.
  */
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -38,7 +39,7 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-/* What headers older than Linux 6.2 lack; numbers are the kernel's ABI. */
+/* What headers older than Linux 6.2 or 6.17 lack; numbers are the kernel's ABI. */
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
 #define TUN_F_USO6 0x40
@@ -47,10 +48,35 @@
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
 
+#ifndef TUN_F_UDP_TUNNEL_GSO
+#define TUN_F_UDP_TUNNEL_GSO 0x080
+#define TUN_F_UDP_TUNNEL_GSO_CSUM 0x100
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4
+#define VIRTIO_NET_HDR_F_UDP_TUNNEL_CSUM 8
+#define VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV4 0x20
+#define VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6 0x40
+#endif
+
 /* UDP segmentation, which tun knows for both versions of IP or not at all. */
 #define RTAP_TUN_F_USO (TUN_F_USO4 | TUN_F_USO6)
 
-#define RTAP_VNET_HDR_LEN sizeof(struct virtio_net_hdr_v1)
+/* TCP segmentation in tunnels over UDP, with and without checksum in the outer header. */
+#define RTAP_TUN_F_TUNNEL (TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM)
+
+/*
+ * The header of that size that tells of tunnels: struct virtio_net_hdr_v1_hash_tunnel. Kernels
+ * before Linux 6.17 skip what they do not know, so its size is the same with each.
+ */
+struct rtap_vnet_hdr {
+	struct virtio_net_hdr_v1 v1;
+	uint16_t hash[4];		/* not for a TAP */
+	rte_le16_t outer_th_offset;	/* of the outer UDP header */
+	rte_le16_t inner_nh_offset;	/* of the inner IP header */
+};
+
+#define RTAP_VNET_HDR_LEN sizeof(struct rtap_vnet_hdr)
+static_assert(RTAP_VNET_HDR_LEN == 24, "the kernel's layout");
 
 /* Where the checksum lies within the L4 header: RFC 9293 section 3.1, RFC 768. */
 #define RTAP_TCP_CSUM_OFFSET offsetof(struct rte_tcp_hdr, cksum)
@@ -68,6 +94,16 @@
 
 /* l3_len has 9 bits; IPv6 extension headers may be longer. */
 #define RTAP_MBUF_L3_LEN_MAX 511
+
+/* A big-endian field at any address. */
+static inline uint16_t
+rtap_vnet_get16(const void *p)
+{
+	rte_be16_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return rte_be_to_cpu_16(value);
+}
 
 /*
  * The Internet checksum from off to the end of the packet, not inverted (RFC 1071). A segment
