@@ -224,6 +224,64 @@ test_gso_segments(void)
 	}
 }
 
+/* The outermost tag of TPID 0x8100 goes, and everything is that much nearer. */
+static void
+test_strip(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NB_SHAPES; i++) {
+		const struct unit_frame_spec *spec = &shapes[i];
+		const bool strips = spec->tpid[0] == RTE_ETHER_TYPE_VLAN;
+		const struct virtio_net_hdr_v1 hdr = {0};
+		struct rte_mbuf *m;
+		uint16_t tci;
+
+		build(spec, IPPROTO_TCP, 50);
+		m = mbuf();
+		UNIT_ASSERT_AT(rtap_vnet_rx(m, &hdr) == 0, i);
+		rtap_vnet_rx_strip(m);
+		UNIT_ASSERT_AT(m->ol_flags == (strips ?
+			RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED : 0), i);
+		if (!strips) {
+			UNIT_ASSERT_AT(has_lens(m) && unit_mbuf_equal(m, frame.data, frame.len), i);
+			rte_pktmbuf_free(m);
+			continue;
+		}
+		tci = unit_get16(&frame.data[14]);
+		UNIT_ASSERT_AT(m->vlan_tci == tci, i);
+		memmove(&frame.data[12], &frame.data[16], frame.len - 16);
+		frame.len -= 4;
+		frame.l2_len -= 4;
+		UNIT_ASSERT_AT(has_lens(m) && unit_mbuf_equal(m, frame.data, frame.len), i);
+		UNIT_ASSERT_AT((m->packet_type & RTE_PTYPE_L2_MASK) ==
+			(spec->tpid[1] == 0 ? RTE_PTYPE_L2_ETHER : RTE_PTYPE_L2_ETHER_VLAN), i);
+		UNIT_ASSERT_AT((m->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP, i);
+		rte_pktmbuf_free(m);
+	}
+}
+
+/* Too short for a tag, whatever the ethertype says. */
+static void
+test_strip_runts(void)
+{
+	const struct virtio_net_hdr_v1 hdr = {0};
+	unsigned int len;
+
+	build(&(struct unit_frame_spec){ .ip = 4, .tpid = { 0x8100, 0x8100 } }, IPPROTO_UDP, 0);
+	for (len = 14; len <= 22; len++) {
+		struct rte_mbuf *m;
+
+		frame.len = len;
+		m = mbuf();
+		UNIT_ASSERT_AT(rtap_vnet_rx(m, &hdr) == 0, len);
+		rtap_vnet_rx_strip(m);
+		UNIT_ASSERT_AT(m->pkt_len == (len < 18 ? len : len - 4), len);
+		UNIT_ASSERT_AT(m->l2_len <= 18, len);
+		rte_pktmbuf_free(m);
+	}
+}
+
 /*
  * Malformed headers: dropped, and no byte beyond the packet is touched
  */
@@ -396,6 +454,8 @@ main(void)
 		{ "GSO, with and without ECN", test_gso },
 		{ "GSO of UDP", test_gso_udp },
 		{ "GSO over segments", test_gso_segments },
+		{ "VLAN stripping", test_strip },
+		{ "VLAN stripping of runts", test_strip_runts },
 		{ "bad GSO type or size", test_bad_gso },
 		{ "bad checksum with GSO", test_bad_gso_csum },
 		{ "bad header lengths with GSO", test_bad_gso_lengths },

@@ -143,6 +143,27 @@ test_one_segment(void)
 	}
 }
 
+/* Tags that are inserted move everything. */
+static void
+test_tags(void)
+{
+	struct rtap_vnet_hdr hdr, plain;
+	struct rte_mbuf *m;
+
+	tunnel_build(&shapes[0], 4, IPPROTO_TCP, 3000);
+	m = mbuf(VXLAN | TCP_SEG);
+	CU_ASSERT_EQUAL(rtap_vnet_tx(m, &plain, all), 0);
+	m->ol_flags |= RTE_MBUF_F_TX_QINQ;
+	CU_ASSERT_EQUAL(rtap_vnet_tx(m, &hdr, all), 0);
+	CU_ASSERT_EQUAL(rte_le_to_cpu_16(hdr.outer_th_offset),
+		rte_le_to_cpu_16(plain.outer_th_offset) + 8);
+	CU_ASSERT_EQUAL(rte_le_to_cpu_16(hdr.inner_nh_offset),
+		rte_le_to_cpu_16(plain.inner_nh_offset) + 8);
+	CU_ASSERT_EQUAL(rte_le_to_cpu_16(hdr.v1.csum_start),
+		rte_le_to_cpu_16(plain.v1.csum_start) + 8);
+	rte_pktmbuf_free(m);
+}
+
 static void
 test_csum(void)
 {
@@ -506,6 +527,7 @@ main(void)
 	CU_TestInfo tests[] = {
 		{ "segmentation", test_gso },
 		{ "one segment only", test_one_segment },
+		{ "tags to be inserted", test_tags },
 		{ "checksum", test_csum },
 		{ "unsupported", test_unsupported },
 		{ "bad lengths", test_bad_lengths },

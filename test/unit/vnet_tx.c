@@ -17,6 +17,8 @@
 #define SCTP_CKSUM RTE_MBUF_F_TX_SCTP_CKSUM
 #define TCP_SEG RTE_MBUF_F_TX_TCP_SEG
 #define UDP_SEG RTE_MBUF_F_TX_UDP_SEG
+#define VLAN RTE_MBUF_F_TX_VLAN
+#define QINQ RTE_MBUF_F_TX_QINQ
 
 #define FIN 0x01
 #define ACK 0x10
@@ -247,7 +249,6 @@ test_unsupported(void)
 {
 	static const uint64_t others[] = {
 		RTE_MBUF_F_TX_SEC_OFFLOAD, RTE_MBUF_F_TX_MACSEC, RTE_MBUF_F_TX_IEEE1588_TMST,
-		RTE_MBUF_F_TX_QINQ, RTE_MBUF_F_TX_VLAN,
 	};
 	static const uint64_t supported[] = { 0, IPV4, IPV4 | IP_CKSUM, IPV4 | TCP_CKSUM,
 		IPV4 | UDP_CKSUM, IPV4 | TCP_SEG, IPV4 | IP_CKSUM | TCP_CKSUM | TCP_SEG };
@@ -407,6 +408,51 @@ prepares(uint64_t flags, uint16_t junk)
 	rte_pktmbuf_free(m);
 	kernel_completes(&frame);
 	return ok && memcmp(frame.data, sent.data, sent.len) == 0;
+}
+
+/* Headers behind tags that are yet to be inserted. */
+static void
+test_tags(void)
+{
+	static const struct {
+		uint64_t flags;
+		uint16_t len;
+	} tags[] = {
+		{ VLAN, 4 }, { QINQ, 8 }, { VLAN | QINQ, 8 },
+	};
+	struct rtap_vnet_hdr hdr, plain;
+	unsigned int i, seg;
+
+	for (i = 0; i < RTE_DIM(tags) * NB_SHAPES; i++) {
+		const uint16_t len = tags[i % RTE_DIM(tags)].len;
+
+		for (seg = 0; seg < 2; seg++) {
+			struct rte_mbuf *m;
+
+			build(&shapes[i / RTE_DIM(tags)], IPPROTO_TCP, 3000);
+			m = mbuf(ip_flag() | (seg != 0 ? TCP_SEG : TCP_CKSUM));
+			m->tso_segsz = 1000;
+			UNIT_ASSERT_AT(rtap_vnet_tx(m, &plain, tun) == 0, i);
+			m->ol_flags |= tags[i % RTE_DIM(tags)].flags;
+			UNIT_ASSERT_AT(rtap_vnet_tx(m, &hdr, tun) == 0, i);
+			UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.v1.csum_start) ==
+				rte_le_to_cpu_16(plain.v1.csum_start) + len, i);
+			UNIT_ASSERT_AT(rte_le_to_cpu_16(hdr.v1.hdr_len) ==
+				(seg != 0 ? rte_le_to_cpu_16(plain.v1.hdr_len) + len : 0), i);
+			hdr.v1.csum_start = plain.v1.csum_start;
+			hdr.v1.hdr_len = plain.v1.hdr_len;
+			UNIT_ASSERT_AT(memcmp(&hdr, &plain, sizeof(hdr)) == 0, i);
+			rte_pktmbuf_free(m);
+
+			UNIT_ASSERT_AT(prepares(ip_flag() | tags[i % RTE_DIM(tags)].flags |
+				(seg != 0 ? TCP_SEG : TCP_CKSUM), i), i);
+		}
+	}
+	for (i = 1; i < 20; i++) {
+		build(&(struct unit_frame_spec){0}, 0, 100);
+		frame.len = i;
+		UNIT_ASSERT_AT(tx(mbuf(VLAN), &hdr) == (i < 14 ? -EINVAL : 0) && is_zero(&hdr), i);
+	}
 }
 
 static void
@@ -569,7 +615,7 @@ test_anything(void)
 	build_tcp(CWR, 40, 400);
 	for (i = 0; i < 200000; i++) {
 		static const uint64_t flags[] = { IPV4, IPV6, IP_CKSUM, TCP_CKSUM, UDP_CKSUM,
-			TCP_SEG, UDP_SEG, 0 };
+			TCP_SEG, UDP_SEG, VLAN | QINQ };
 		uint32_t r = unit_random(&state), r2 = unit_random(&state);
 		uint32_t len = 1 + r % frame.len;
 		struct rtap_vnet_hdr hdr;
@@ -586,7 +632,7 @@ test_anything(void)
 		UNIT_ASSERT_AT(ret == 0 || ret == -EINVAL || ret == -ENOTSUP, i);
 		if (ret == 0)
 			UNIT_ASSERT_AT(rtap_vnet_tx(m, &hdr, tun) == 0 &&
-				rte_le_to_cpu_16(hdr.v1.csum_start) <= len, i);
+				rte_le_to_cpu_16(hdr.v1.csum_start) <= len + 8, i);
 		rte_pktmbuf_free(m);
 	}
 }
@@ -609,6 +655,7 @@ main(void)
 		{ "prepare checksum", test_prepare_csum },
 		{ "prepare TSO", test_prepare_tso },
 		{ "prepare a padded frame", test_prepare_padded },
+		{ "tags to be inserted", test_tags },
 		{ "prepare nothing", test_prepare_nothing },
 		{ "prepare split headers", test_prepare_split },
 		{ "prepare what makes no sense", test_prepare_bad },

@@ -11,7 +11,7 @@
  * rtap_ethdev.c	probe, operations, configure, start, stop, close
  * rtap_devargs.c	device arguments
  * rtap_iface.c		the interface of a port: making it, taking it over, leaving it
- * rtap_ctrl.c		link, promiscuous mode, MAC address, MTU
+ * rtap_ctrl.c		link, promiscuous mode, MAC address, MTU, VLAN stripping
  * rtap_queue.c		set-up, start and stop of queues, which file serves which queue
  * rtap_rx.c rtap_tx.c	data path
  * rtap_ring.c		batches of reads and writes: io_uring, or readv/writev
@@ -61,7 +61,8 @@ extern int rtap_logtype;
 #define RTAP_TX_OFFLOADS (RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | \
 		RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | \
 		RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM | \
-		RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM)
+		RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_VLAN_INSERT | \
+		RTE_ETH_TX_OFFLOAD_QINQ_INSERT)
 /* And where the kernel knows RTAP_TUN_F_USO, and RTAP_TUN_F_TUNNEL. */
 #define RTAP_TX_OFFLOADS_USO RTE_ETH_TX_OFFLOAD_UDP_TSO
 #define RTAP_TX_OFFLOADS_TUNNEL (RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO | \
@@ -69,7 +70,8 @@ extern int rtap_logtype;
 /* Those that the kernel is told of; IPv4 header checksums are verified by the driver. */
 #define RTAP_RX_CSUM_OFFLOADS (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
 #define RTAP_RX_OFFLOADS (RTAP_RX_CSUM_OFFLOADS | RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | \
-		RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER)
+		RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER | \
+		RTE_ETH_RX_OFFLOAD_VLAN_STRIP)
 
 struct rtap_rx_stats {
 	uint64_t packets;
@@ -99,7 +101,8 @@ struct rtap_tx_stats {
  * next read. A frame takes mbufs from the front and leaves the others for the next.
  *
  * segs, the number of mbufs that hold the largest frame, changes with the MTU while the queue
- * runs; it is the only field that another thread writes.
+ * runs, and vlan_strip when the application likes; other fields are not written to by another
+ * thread.
  */
 #define RTAP_RX_STOCK 32
 
@@ -110,6 +113,7 @@ struct rtap_rx_slot {
 
 struct __rte_cache_aligned rtap_rxq {
 	RTE_ATOMIC(uint16_t) segs;
+	RTE_ATOMIC(bool) vlan_strip;
 	uint16_t nb_slots;
 	uint16_t stride;	/* mbufs that a slot has room for */
 	uint16_t probe;		/* how many reads the next burst tries */
@@ -138,7 +142,7 @@ struct __rte_cache_aligned rtap_rxq {
  */
 struct rtap_tx_hdr {
 	struct rtap_vnet_hdr vnet;
-	uint8_t headers[RTAP_TX_EDIT_MAX];
+	uint8_t headers[2 * RTE_VLAN_HLEN + RTAP_TX_EDIT_MAX];
 };
 
 /*
@@ -247,6 +251,7 @@ int rtap_allmulticast_enable(struct rte_eth_dev *dev);
 int rtap_allmulticast_disable(struct rte_eth_dev *dev);
 int rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac);
 int rtap_mtu_set(struct rte_eth_dev *dev, uint16_t mtu);
+int rtap_vlan_offload_set(struct rte_eth_dev *dev, int mask);
 
 /* rtap_queue.c */
 

@@ -267,6 +267,7 @@ static const struct eth_dev_ops rtap_ops = {
 	.link_update = rtap_link_update,
 	.mac_addr_set = rtap_mac_addr_set,
 	.mtu_set = rtap_mtu_set,
+	.vlan_offload_set = rtap_vlan_offload_set,
 	.promiscuous_enable = rtap_promiscuous_enable,
 	.promiscuous_disable = rtap_promiscuous_disable,
 	.allmulticast_enable = rtap_allmulticast_enable,

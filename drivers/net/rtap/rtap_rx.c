@@ -249,6 +249,8 @@ rxq_take(struct rtap_rxq *rxq, unsigned int idx)
 	rxq->stats.packets++;
 	rxq->stats.bytes += m->pkt_len;
 	rxq->stats.lro += (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
+	if (rte_atomic_load_explicit(&rxq->vlan_strip, rte_memory_order_relaxed))
+		rtap_vnet_rx_strip(m);
 	return m;
 }
 

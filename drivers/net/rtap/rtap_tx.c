@@ -12,8 +12,8 @@
  * The header goes into the headroom if the first mbuf is ours alone and has room for it. If not
  * (shared, indirect, external, no headroom) it is written from a place in the queue, a piece of
  * memory more in the same write, and the mbuf is only read. The same place takes a copy of the
- * packet's headers when a checksum has to be filled in and the mbuf is not ours to change. So no
- * packet needs memory that might not be there.
+ * packet's headers when a checksum has to be filled in and the mbuf is not ours to change, or VLAN
+ * tags are to be inserted. So no packet needs memory that might not be there.
  *
  * A packet that the kernel will not take now (-EAGAIN, its socket buffer is full) stays with the
  * caller. One that it will never take is counted and freed, as by any other device.
@@ -81,15 +81,20 @@ put_segments(struct iovec *iov, struct rte_mbuf *m, uint32_t off)
 static uint32_t
 put_copied(struct iovec *iov, struct rte_mbuf *m, struct rtap_tx_hdr *hdr, uint32_t edit)
 {
-	if (edit != 0) {
-		const void *data = rte_pktmbuf_read(m, 0, edit, hdr->headers);
+	uint32_t tags = rtap_vnet_tags_len(m);
 
-		if (data != hdr->headers)
-			memcpy(hdr->headers, data, edit);
-		rtap_vnet_edit(m, &hdr->vnet, hdr->headers, edit);
+	if (edit != 0) {
+		uint8_t *copy = hdr->headers + tags;
+		const void *data = rte_pktmbuf_read(m, 0, edit, copy);
+
+		if (data != copy)
+			memcpy(copy, data, edit);
+		rtap_vnet_edit(m, &hdr->vnet, copy, edit);
 	}
+	if (tags != 0)
+		rtap_vnet_insert_tags(m, hdr->headers);
 	iov[0].iov_base = hdr;
-	iov[0].iov_len = offsetof(struct rtap_tx_hdr, headers) + edit;
+	iov[0].iov_len = offsetof(struct rtap_tx_hdr, headers) + tags + edit;
 	return 1 + put_segments(&iov[1], m, edit);
 }
 
@@ -111,7 +116,8 @@ put_in_place(struct iovec *iov, struct rte_mbuf *m, const struct rtap_tx_hdr *hd
 static bool
 fits_in_place(const struct rte_mbuf *m, uint32_t edit)
 {
-	return is_ours(m) && rte_pktmbuf_headroom(m) >= RTAP_VNET_HDR_LEN && edit <= m->data_len;
+	return is_ours(m) && rte_pktmbuf_headroom(m) >= RTAP_VNET_HDR_LEN && edit <= m->data_len &&
+		(m->ol_flags & RTAP_TX_TAGS) == 0;
 }
 
 /*

@@ -8,7 +8,8 @@
 /*
  * What the driver itself writes into the headers of a packet on Tx, because the kernel does not:
  * checksums of IPv4 headers, and the UDP checksum of a tunnel that is not segmented. It is written
- * into the packet or into a copy of its first bytes, whichever the caller has.
+ * into the packet or into a copy of its first bytes, whichever the caller has. VLAN tags are
+ * inserted into a copy only, since the packet may come back to the application.
  *
  * The outer UDP checksum covers the inner packet, which the kernel has yet to finish. But what
  * that will sum up to is known: "Local Checksum Offload", see checksum-offloads.rst in the
@@ -50,8 +51,10 @@ rtap_vnet_edit_len(const struct rte_mbuf *m, const struct rtap_vnet_hdr *hdr)
 {
 	uint32_t len = 0, outer = rtap_vnet_outer_l4_start(m), udp;
 
+	if ((m->ol_flags & RTAP_TX_TAGS) != 0)
+		len = 2 * RTE_ETHER_ADDR_LEN;
 	if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0)
-		len = rtap_vnet_l4_start(m);
+		len = RTE_MAX(len, rtap_vnet_l4_start(m));
 	if ((m->ol_flags & RTE_MBUF_F_TX_OUTER_IP_CKSUM) != 0)
 		len = RTE_MAX(len, outer);
 	if (rtap_vnet_edits_outer_udp(m, hdr)) {
@@ -130,6 +133,33 @@ rtap_vnet_edit(const struct rte_mbuf *m, const struct rtap_vnet_hdr *hdr, uint8_
 		rtap_vnet_edit_ip(data + m->outer_l2_len, m->outer_l3_len);
 	if (rtap_vnet_edits_outer_udp(m, hdr))
 		rtap_vnet_edit_outer_udp(m, hdr, data, len);
+}
+
+static inline uint8_t *
+rtap_vnet_put16(uint8_t *p, uint16_t value)
+{
+	rte_be16_t be = rte_cpu_to_be_16(value);
+
+	memcpy(p, &be, sizeof(be));
+	return p + sizeof(be);
+}
+
+/*
+ * Insert the tags that the packet asks for: between the addresses, which are moved to the
+ * beginning of data, and what followed them there, rtap_vnet_tags_len() further on.
+ */
+static inline void
+rtap_vnet_insert_tags(const struct rte_mbuf *m, uint8_t *data)
+{
+	uint8_t *p = data + 2 * RTE_ETHER_ADDR_LEN;
+
+	memmove(data, data + rtap_vnet_tags_len(m), 2 * RTE_ETHER_ADDR_LEN);
+	if ((m->ol_flags & RTE_MBUF_F_TX_QINQ) != 0) {
+		p = rtap_vnet_put16(p, RTE_ETHER_TYPE_QINQ);
+		p = rtap_vnet_put16(p, m->vlan_tci_outer);
+	}
+	p = rtap_vnet_put16(p, RTE_ETHER_TYPE_VLAN);
+	rtap_vnet_put16(p, m->vlan_tci);
 }
 
 #endif /* _RTAP_VNET_EDIT_H_ */

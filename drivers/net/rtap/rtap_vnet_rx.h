@@ -209,4 +209,20 @@ rtap_vnet_rx_ip_csum(struct rte_mbuf *m)
 		m->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_BAD;
 }
 
+/*
+ * Take the outermost VLAN tag, if it is of TPID 0x8100, out of a packet that rtap_vnet_rx() has
+ * seen.
+ */
+static inline void
+rtap_vnet_rx_strip(struct rte_mbuf *m)
+{
+	const bool two = (m->packet_type & RTE_PTYPE_L2_MASK) == RTE_PTYPE_L2_ETHER_QINQ;
+
+	if (m->data_len < RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN || rte_vlan_strip(m) != 0)
+		return;
+	m->l2_len -= RTE_VLAN_HLEN;
+	m->packet_type = (m->packet_type & ~RTE_PTYPE_L2_MASK) |
+		(two ? RTE_PTYPE_L2_ETHER_VLAN : RTE_PTYPE_L2_ETHER);
+}
+
 #endif /* _RTAP_VNET_RX_H_ */

@@ -31,8 +31,11 @@
 #define RTAP_TX_IP_MASK (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6)
 #define RTAP_TX_OUTER_IP_MASK (RTE_MBUF_F_TX_OUTER_IPV4 | RTE_MBUF_F_TX_OUTER_IPV6)
 
+/* Tags to be inserted: one, or two. */
+#define RTAP_TX_TAGS (RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_QINQ)
+
 /* The driver may have to write into the headers: rtap_vnet_edit(). */
-#define RTAP_TX_EDIT (RTE_MBUF_F_TX_IP_CKSUM | RTAP_TX_OUTER_CKSUM)
+#define RTAP_TX_EDIT (RTE_MBUF_F_TX_IP_CKSUM | RTAP_TX_OUTER_CKSUM | RTAP_TX_TAGS)
 
 /* There is an outer header, and outer_l2_len and outer_l3_len count. */
 #define RTAP_TX_OUTER (RTAP_TX_OUTER_IP_MASK | RTAP_TX_OUTER_CKSUM | RTE_MBUF_F_TX_TUNNEL_MASK)
@@ -45,8 +48,7 @@
 
 /* What this driver cannot do for a packet. */
 #define RTAP_TX_OFFLOAD_NOTSUP (RTE_MBUF_F_TX_OFFLOAD_MASK & ~(RTAP_TX_DESCRIPTION | \
-		RTE_MBUF_F_TX_L4_MASK | RTAP_TX_SEG | RTE_MBUF_F_TX_IP_CKSUM | \
-		RTAP_TX_OUTER_CKSUM))
+		RTE_MBUF_F_TX_L4_MASK | RTAP_TX_SEG | RTAP_TX_EDIT))
 
 /*
  * Where headers begin
@@ -69,6 +71,15 @@ static inline uint32_t
 rtap_vnet_l4_start(const struct rte_mbuf *m)
 {
 	return rtap_vnet_l3_start(m) + m->l3_len;
+}
+
+/* How many bytes of tags are inserted behind the addresses. */
+static inline uint32_t
+rtap_vnet_tags_len(const struct rte_mbuf *m)
+{
+	if ((m->ol_flags & RTE_MBUF_F_TX_QINQ) != 0)
+		return 2 * RTE_VLAN_HLEN;
+	return (m->ol_flags & RTE_MBUF_F_TX_VLAN) != 0 ? RTE_VLAN_HLEN : 0;
 }
 
 /*
@@ -167,6 +178,8 @@ rtap_vnet_tx_check(const struct rte_mbuf *m, unsigned int tun)
 	if ((flags & RTAP_TX_OFFLOAD_NOTSUP) != 0 ||
 	    ((flags & RTE_MBUF_F_TX_UDP_SEG) != 0 && (tun & RTAP_TUN_F_USO) == 0))
 		return -ENOTSUP;
+	if ((flags & RTAP_TX_TAGS) != 0 && m->pkt_len < RTE_ETHER_HDR_LEN)
+		return -EINVAL;
 	if ((flags & RTAP_TX_OUTER) != 0) {
 		if (!rtap_vnet_tunnel_supported(flags, tun))
 			return -ENOTSUP;
@@ -241,6 +254,25 @@ rtap_vnet_tx_gso(const struct rte_mbuf *m, struct rtap_vnet_hdr *hdr)
 	return 0;
 }
 
+static inline void
+rtap_vnet_shift(rte_le16_t *field, uint32_t by)
+{
+	*field = rte_cpu_to_le_16(rte_le_to_cpu_16(*field) + by);
+}
+
+/* All headers are that much further from the beginning of the frame. */
+static inline void
+rtap_vnet_tx_shift(struct rtap_vnet_hdr *hdr, uint32_t by)
+{
+	rtap_vnet_shift(&hdr->v1.csum_start, by);
+	if (hdr->v1.gso_type != VIRTIO_NET_HDR_GSO_NONE)
+		rtap_vnet_shift(&hdr->v1.hdr_len, by);
+	if (rtap_vnet_tx_is_tunnel_gso(hdr)) {
+		rtap_vnet_shift(&hdr->outer_th_offset, by);
+		rtap_vnet_shift(&hdr->inner_nh_offset, by);
+	}
+}
+
 /*
  * Write the virtio-net header for a packet. The mbuf is only read. tun tells what the kernel can
  * do of what not every kernel can: RTAP_TUN_F_USO, RTAP_TUN_F_TUNNEL.
@@ -276,8 +308,10 @@ rtap_vnet_tx(const struct rte_mbuf *m, struct rtap_vnet_hdr *hdr, unsigned int t
 	hdr->v1.csum_offset = rte_cpu_to_le_16(csum_offset);
 
 	if ((m->ol_flags & RTAP_TX_SEG) != 0)
-		return rtap_vnet_tx_gso(m, hdr);
-	return 0;
+		ret = rtap_vnet_tx_gso(m, hdr);
+	if ((m->ol_flags & RTAP_TX_TAGS) != 0)
+		rtap_vnet_tx_shift(hdr, rtap_vnet_tags_len(m));
+	return ret;
 }
 
 /*
