@@ -416,6 +416,7 @@ test_bad_args(void)
 		"mac=01:00:5e:00:00:01",
 		"io=",
 		"io=dma",
+		"uso=2",
 		"colour=blue",
 	};
 	uint16_t ports = rte_eth_dev_count_total();
@@ -797,7 +798,7 @@ test_tx_clone(void)
 static int
 test_tx_no_headroom(void)
 {
-	static const uint16_t headrooms[] = { 0, 1, 11 };
+	static const uint16_t headrooms[] = { 0, 1, 23 };
 	static struct frame frame;
 	struct rte_mbuf *m;
 	unsigned int i;

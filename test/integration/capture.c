@@ -147,7 +147,7 @@ make_packet(enum shape shape, const uint8_t *frame, uint32_t len, struct rte_mbu
 	case SHAPE_PLAIN:
 		return make_plain(frame, len, RTE_PKTMBUF_HEADROOM);
 	case SHAPE_NO_HEADROOM:
-		return make_plain(frame, len, rig_random(12));
+		return make_plain(frame, len, rig_random(24));
 	case SHAPE_EXTERNAL:
 		return make_external(frame, len);
 	case SHAPE_CHAIN:

@@ -93,6 +93,7 @@ refused mac=02:00:00:00:00 mac fixed
 refused mac=02:00:00:00:00:0g mac fixed
 refused mac=01:00:5e:00:00:01 mac fixed
 refused mac=00:00:00:00:00:00 mac fixed
+refused uso=2 uso "0 or 1"
 refused io io uring
 refused io= io rw
 refused io=sqpoll io auto

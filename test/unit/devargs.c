@@ -81,6 +81,7 @@ test_defaults(void)
 	CU_ASSERT_STRING_EQUAL(args.iface, "rtap%d");
 	CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_KERNEL);
 	CU_ASSERT_EQUAL(args.io, RTAP_IO_AUTO);
+	CU_ASSERT_FALSE(args.uso);
 }
 
 static void
@@ -186,6 +187,19 @@ test_io(void)
 }
 
 static void
+test_uso(void)
+{
+	static const char * const bad[] = { "uso=", "uso=2", "uso=on", "uso=1 " };
+	unsigned int i;
+
+	CU_ASSERT(takes("uso") && args.uso);
+	CU_ASSERT(takes("uso=1,iface=a") && args.uso);
+	CU_ASSERT(takes("uso=0") && !args.uso);
+	for (i = 0; i < RTE_DIM(bad); i++)
+		CU_ASSERT(refuses(bad[i], "'uso'", "0 or 1"));
+}
+
+static void
 test_duplicates(void)
 {
 	CU_ASSERT(refuses("iface=a,iface=b", "'iface'", "more than once"));
@@ -193,6 +207,7 @@ test_duplicates(void)
 	CU_ASSERT(refuses("persist,iface=a,persist=1", "'persist'", "more than once"));
 	CU_ASSERT(refuses("persist,persist", "'persist'", "more than once"));
 	CU_ASSERT(refuses("mac=fixed,io=rw,mac=02:00:00:00:00:01", "'mac'", "more than once"));
+	CU_ASSERT(refuses("uso,uso=1", "'uso'", "more than once"));
 	CU_ASSERT(refuses("io=rw,io=auto", "'io'", "more than once"));
 }
 
@@ -238,6 +253,7 @@ main(void)
 		{ "persist", test_persist },
 		{ "mac", test_mac },
 		{ "io", test_io },
+		{ "uso", test_uso },
 		{ "duplicates", test_duplicates },
 		{ "unknown keys", test_unknown },
 		{ "unparsable", test_unparsable },

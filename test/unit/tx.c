@@ -304,6 +304,49 @@ test_ip_csum_longest(void)
 	CU_ASSERT(arrives(m, &no_hdr));
 }
 
+/* Tags go into a copy of the addresses: of the packet itself nothing changes. */
+static void
+test_insert_tags(void)
+{
+	unsigned int i, first;
+
+	for (i = 0; i < 8; i++) {
+		const bool two = (i & 1) != 0, csum = (i & 2) != 0, shared = (i & 4) != 0;
+		uint8_t *tags = &sent.data[12];
+
+		for (first = 1; first <= 60; first++) {
+			struct rte_mbuf *m;
+			uint64_t hash;
+
+			build_ip_csum(0, 4);
+			if (!csum)
+				sent = frame;
+			memmove(tags + (two ? 8 : 4), tags, sent.len - 12);
+			sent.len += two ? 8 : 4;
+			unit_put16(tags, two ? 0x88a8 : 0x8100);
+			unit_put16(tags + 2, two ? 0xabcd : 0x1234);
+			if (two) {
+				unit_put16(tags + 4, 0x8100);
+				unit_put16(tags + 6, 0x1234);
+			}
+			m = chain(first, 30);
+			if (csum)
+				ask_ip_csum(m);
+			m->ol_flags |= two ? RTE_MBUF_F_TX_QINQ : RTE_MBUF_F_TX_VLAN;
+			m->vlan_tci = 0x1234;
+			m->vlan_tci_outer = 0xabcd;
+			hash = unit_mbuf_hash(m);
+			if (shared)
+				share(m, 1);
+			UNIT_ASSERT_AT(arrives(m, &no_hdr), first * 10 + i);
+			if (!shared)
+				continue;
+			UNIT_ASSERT_AT(unit_mbuf_hash(m) == hash, first * 10 + i);
+			rte_pktmbuf_free(m);
+		}
+	}
+}
+
 /*
  * Anything at all: shapes, owners, headroom and offloads mixed
  */
@@ -397,6 +440,7 @@ main(void)
 		{ "IPv4 checksum", test_ip_csum },
 		{ "IPv4 checksum, header split", test_ip_csum_split },
 		{ "IPv4 checksum, longest headers", test_ip_csum_longest },
+		{ "insert VLAN tags", test_insert_tags },
 		{ "random", test_random },
 		CU_TEST_INFO_NULL,
 	};

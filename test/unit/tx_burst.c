@@ -69,7 +69,7 @@ test_bad_among_good(void)
 		build_len(100 + i);
 		pkts[i] = chain(frame.len, 0);
 	}
-	pkts[0]->ol_flags = RTE_MBUF_F_TX_VLAN;
+	pkts[0]->ol_flags = RTE_MBUF_F_TX_MACSEC;
 	pkts[2]->ol_flags = IPV4 | TCP_CKSUM; /* without lengths */
 	pkts[3]->ol_flags = IPV4 | RTE_MBUF_F_TX_SCTP_CKSUM;
 	rte_pktmbuf_append(pkts[5], 1500);
@@ -334,7 +334,7 @@ test_bad_among_refused(void)
 	for (i = 0; i < 64; i++) {
 		pkts[i] = chain(1000, 0);
 		if (i % 3 == 1)
-			pkts[i]->ol_flags = RTE_MBUF_F_TX_VLAN;
+			pkts[i]->ol_flags = RTE_MBUF_F_TX_MACSEC;
 		else
 			good[i - bad] = pkts[i];
 		bad += i % 3 == 1;
@@ -444,7 +444,7 @@ test_prepare(void)
 		uint32_t len;
 		uint16_t rest;
 	} bad[] = {
-		{ ENOTSUP, RTE_MBUF_F_TX_VLAN, 100, 100 },
+		{ ENOTSUP, RTE_MBUF_F_TX_MACSEC, 100, 100 },
 		{ ENOTSUP, IPV4 | RTE_MBUF_F_TX_SCTP_CKSUM, 100, 100 },
 		{ EINVAL, IPV4 | TCP_CKSUM, 100, 100 },
 		{ EINVAL, 0, 1515, 2000 },

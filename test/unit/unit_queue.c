@@ -69,18 +69,22 @@ unit_queues_close(void)
 bool
 unit_frame_send(const struct virtio_net_hdr_v1 *hdr, const void *frame, uint32_t len)
 {
-	static uint8_t buf[sizeof(*hdr) + RTAP_FRAME_MAX + 64];
+	static uint8_t buf[RTAP_VNET_HDR_LEN + RTAP_FRAME_MAX + 64];
 
+	memset(buf, 0, RTAP_VNET_HDR_LEN);
 	memcpy(buf, hdr, sizeof(*hdr));
-	memcpy(buf + sizeof(*hdr), frame, len);
-	return send(unit_peer, buf, sizeof(*hdr) + len, 0) == (ssize_t)(sizeof(*hdr) + len);
+	memcpy(buf + RTAP_VNET_HDR_LEN, frame, len);
+	return send(unit_peer, buf, RTAP_VNET_HDR_LEN + len, 0) ==
+		(ssize_t)(RTAP_VNET_HDR_LEN + len);
 }
 
 bool
 unit_frame_receive(const struct virtio_net_hdr_v1 *hdr, const void *frame, uint32_t len)
 {
-	static uint8_t buf[sizeof(*hdr) + RTAP_FRAME_MAX + 64];
+	static uint8_t buf[RTAP_VNET_HDR_LEN + RTAP_FRAME_MAX + 64];
+	struct rtap_vnet_hdr whole = { .v1 = *hdr };
 
-	return recv(unit_peer, buf, sizeof(buf), 0) == (ssize_t)(sizeof(*hdr) + len) &&
-		memcmp(buf, hdr, sizeof(*hdr)) == 0 && memcmp(buf + sizeof(*hdr), frame, len) == 0;
+	return recv(unit_peer, buf, sizeof(buf), 0) == (ssize_t)(sizeof(whole) + len) &&
+		memcmp(buf, &whole, sizeof(whole)) == 0 &&
+		memcmp(buf + sizeof(whole), frame, len) == 0;
 }

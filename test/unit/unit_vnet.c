@@ -24,6 +24,8 @@ const struct unit_frame_spec shapes[] = {
 	{ .ip = 6, .tpid = { 0x8100, 0x8100 } },
 };
 
+unsigned int tun = RTAP_TUN_F_USO | RTAP_TUN_F_TUNNEL;
+
 static unsigned int avail;
 
 void
@@ -34,6 +36,33 @@ build(const struct unit_frame_spec *shape, uint8_t proto, uint32_t payload)
 	spec.proto = proto;
 	spec.payload = payload;
 	unit_frame_build(&frame, &spec);
+}
+
+void
+build_tcp(uint8_t flags, uint16_t options, uint32_t payload)
+{
+	unit_frame_build(&frame, &(struct unit_frame_spec){
+		.ip = 4,
+		.proto = IPPROTO_TCP,
+		.tcp_flags = flags,
+		.tcp_extra = options,
+		.payload = payload,
+	});
+}
+
+struct rte_mbuf *
+tx_mbuf(uint64_t ol_flags)
+{
+	struct rte_mbuf *m = unit_mbuf_frame(pool, &frame);
+
+	m->ol_flags = ol_flags;
+	return m;
+}
+
+uint64_t
+ip_flag(void)
+{
+	return frame.ip == 4 ? IPV4 : IPV6;
 }
 
 struct virtio_net_hdr_v1

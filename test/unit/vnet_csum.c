@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-/* rtap_vnet.h, kernel to application: checksums that the driver itself finishes or verifies. */
+/* rtap_vnet_rx.h, kernel to application: checksums that the driver itself finishes or verifies. */
 
 #include <errno.h>
 #include <string.h>

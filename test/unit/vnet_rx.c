@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-/* rtap_vnet.h, kernel to application: virtio-net header -> mbuf. */
+/* rtap_vnet_rx.h, kernel to application: virtio-net header -> mbuf. */
 
 #include <errno.h>
 #include <string.h>
@@ -179,6 +179,28 @@ test_gso(void)
 	}
 }
 
+static void
+test_gso_udp(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NB_SHAPES; i++) {
+		struct virtio_net_hdr_v1 hdr;
+		struct rte_mbuf *m;
+
+		build(&shapes[i], IPPROTO_UDP, 20000);
+		hdr = hdr_gso(GSO_UDP_L4, 1400 + i);
+		m = mbuf();
+		UNIT_ASSERT_AT(rtap_vnet_rx(m, &hdr) == 0, i);
+		UNIT_ASSERT_AT(m->ol_flags == (RTE_MBUF_F_RX_LRO | CKSUM_NONE), i);
+		UNIT_ASSERT_AT(m->tso_segsz == 1400 + i, i);
+		UNIT_ASSERT_AT(has_lens(m), i);
+		UNIT_ASSERT_AT((m->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP, i);
+		UNIT_ASSERT_AT(unit_mbuf_equal(m, frame.data, frame.len), i);
+		rte_pktmbuf_free(m);
+	}
+}
+
 /* The header in segments of any shape; VLAN tags lie in the first segment of an Rx buffer. */
 static void
 test_gso_segments(void)
@@ -202,6 +224,64 @@ test_gso_segments(void)
 	}
 }
 
+/* The outermost tag of TPID 0x8100 goes, and everything is that much nearer. */
+static void
+test_strip(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NB_SHAPES; i++) {
+		const struct unit_frame_spec *spec = &shapes[i];
+		const bool strips = spec->tpid[0] == RTE_ETHER_TYPE_VLAN;
+		const struct virtio_net_hdr_v1 hdr = {0};
+		struct rte_mbuf *m;
+		uint16_t tci;
+
+		build(spec, IPPROTO_TCP, 50);
+		m = mbuf();
+		UNIT_ASSERT_AT(rtap_vnet_rx(m, &hdr) == 0, i);
+		rtap_vnet_rx_strip(m);
+		UNIT_ASSERT_AT(m->ol_flags == (strips ?
+			RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED : 0), i);
+		if (!strips) {
+			UNIT_ASSERT_AT(has_lens(m) && unit_mbuf_equal(m, frame.data, frame.len), i);
+			rte_pktmbuf_free(m);
+			continue;
+		}
+		tci = unit_get16(&frame.data[14]);
+		UNIT_ASSERT_AT(m->vlan_tci == tci, i);
+		memmove(&frame.data[12], &frame.data[16], frame.len - 16);
+		frame.len -= 4;
+		frame.l2_len -= 4;
+		UNIT_ASSERT_AT(has_lens(m) && unit_mbuf_equal(m, frame.data, frame.len), i);
+		UNIT_ASSERT_AT((m->packet_type & RTE_PTYPE_L2_MASK) ==
+			(spec->tpid[1] == 0 ? RTE_PTYPE_L2_ETHER : RTE_PTYPE_L2_ETHER_VLAN), i);
+		UNIT_ASSERT_AT((m->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP, i);
+		rte_pktmbuf_free(m);
+	}
+}
+
+/* Too short for a tag, whatever the ethertype says. */
+static void
+test_strip_runts(void)
+{
+	const struct virtio_net_hdr_v1 hdr = {0};
+	unsigned int len;
+
+	build(&(struct unit_frame_spec){ .ip = 4, .tpid = { 0x8100, 0x8100 } }, IPPROTO_UDP, 0);
+	for (len = 14; len <= 22; len++) {
+		struct rte_mbuf *m;
+
+		frame.len = len;
+		m = mbuf();
+		UNIT_ASSERT_AT(rtap_vnet_rx(m, &hdr) == 0, len);
+		rtap_vnet_rx_strip(m);
+		UNIT_ASSERT_AT(m->pkt_len == (len < 18 ? len : len - 4), len);
+		UNIT_ASSERT_AT(m->l2_len <= 18, len);
+		rte_pktmbuf_free(m);
+	}
+}
+
 /*
  * Malformed headers: dropped, and no byte beyond the packet is touched
  */
@@ -221,8 +301,11 @@ test_bad_gso(void)
 		{ 4, IPPROTO_UDP, GSO_TCPV4, 1000 },
 		{ 6, IPPROTO_UDP, GSO_TCPV6, 1000 },
 		{ 4, IPPROTO_UDP, VIRTIO_NET_HDR_GSO_UDP, 1000 },
-		{ 4, IPPROTO_UDP, 5, 1000 }, /* GSO_UDP_L4: was not asked for */
-		{ 6, IPPROTO_UDP, 5 | GSO_ECN, 1000 },
+		{ 4, IPPROTO_UDP, GSO_UDP_L4, 0 },
+		{ 4, IPPROTO_TCP, GSO_UDP_L4, 1000 },
+		{ 6, IPPROTO_SCTP, GSO_UDP_L4, 1000 },
+		{ 0, IPPROTO_UDP, GSO_UDP_L4, 1000 },
+		{ 6, IPPROTO_UDP, GSO_UDP_L4 | GSO_ECN, 1000 },
 		{ 4, IPPROTO_TCP, 2, 1000 },
 		{ 4, IPPROTO_TCP, 0x20 | GSO_TCPV4, 1000 }, /* GSO_UDP_TUNNEL_IPV4 */
 		{ 4, IPPROTO_TCP, 0x7f, 1000 },
@@ -266,6 +349,12 @@ test_bad_gso_lengths(void)
 {
 	unsigned int words;
 
+	/* A UDP header that is cut off */
+	for (words = 0; words <= 8; words++) {
+		build(&shapes[0], IPPROTO_UDP, 0);
+		frame.len -= words;
+		UNIT_ASSERT_AT(rx_ret(hdr_gso(GSO_UDP_L4, 10)) == (words > 0 ? -EINVAL : 0), words);
+	}
 	for (words = 0; words < 16; words++) {
 		build(&shapes[0], IPPROTO_TCP, 10);
 		frame.data[34 + 12] = words << 4;
@@ -363,7 +452,10 @@ main(void)
 		{ "NEEDS_CSUM", test_needs_csum },
 		{ "NEEDS_CSUM and other flags", test_needs_csum_and_valid },
 		{ "GSO, with and without ECN", test_gso },
+		{ "GSO of UDP", test_gso_udp },
 		{ "GSO over segments", test_gso_segments },
+		{ "VLAN stripping", test_strip },
+		{ "VLAN stripping of runts", test_strip_runts },
 		{ "bad GSO type or size", test_bad_gso },
 		{ "bad checksum with GSO", test_bad_gso_csum },
 		{ "bad header lengths with GSO", test_bad_gso_lengths },

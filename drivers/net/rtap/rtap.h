@@ -11,11 +11,11 @@
  * rtap_ethdev.c	probe, operations, configure, start, stop, close
  * rtap_devargs.c	device arguments
  * rtap_iface.c		the interface of a port: making it, taking it over, leaving it
- * rtap_ctrl.c		link, promiscuous mode, MAC address, MTU
+ * rtap_ctrl.c		link, promiscuous mode, MAC address, MTU, VLAN stripping
  * rtap_queue.c		set-up, start and stop of queues, which file serves which queue
  * rtap_rx.c rtap_tx.c	data path
  * rtap_ring.c		batches of reads and writes: io_uring, or readv/writev
- * rtap_vnet.h		virtio-net header <-> mbuf
+ * rtap_vnet*.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
  * rtap_link.c		the interface behind it: netlink
  * rtap_stats.c		statistics
@@ -36,7 +36,7 @@
 
 #include "rtap_devargs.h"
 #include "rtap_ring.h"
-#include "rtap_vnet.h"
+#include "rtap_vnet_edit.h"
 
 extern int rtap_logtype;
 #define RTE_LOGTYPE_RTAP rtap_logtype
@@ -60,11 +60,18 @@ extern int rtap_logtype;
 
 #define RTAP_TX_OFFLOADS (RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | \
 		RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | \
-		RTE_ETH_TX_OFFLOAD_TCP_TSO)
+		RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_OUTER_IPV4_CKSUM | \
+		RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_VLAN_INSERT | \
+		RTE_ETH_TX_OFFLOAD_QINQ_INSERT)
+/* And where the kernel knows RTAP_TUN_F_USO, and RTAP_TUN_F_TUNNEL. */
+#define RTAP_TX_OFFLOADS_USO RTE_ETH_TX_OFFLOAD_UDP_TSO
+#define RTAP_TX_OFFLOADS_TUNNEL (RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO | \
+		RTE_ETH_TX_OFFLOAD_GENEVE_TNL_TSO)
 /* Those that the kernel is told of; IPv4 header checksums are verified by the driver. */
 #define RTAP_RX_CSUM_OFFLOADS (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
 #define RTAP_RX_OFFLOADS (RTAP_RX_CSUM_OFFLOADS | RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | \
-		RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER)
+		RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER | \
+		RTE_ETH_RX_OFFLOAD_VLAN_STRIP)
 
 struct rtap_rx_stats {
 	uint64_t packets;
@@ -79,9 +86,9 @@ struct rtap_rx_stats {
 struct rtap_tx_stats {
 	uint64_t packets;
 	uint64_t bytes;
-	uint64_t tso;		/* packets that the kernel was asked to segment */
+	uint64_t tso;		/* packets, TCP or UDP, that the kernel was asked to segment */
 	uint64_t bad_offload;	/* dropped: offload not supported or header lengths wrong */
-	uint64_t oversize;	/* dropped: larger than the MTU, and not TSO */
+	uint64_t oversize;	/* dropped: larger than the MTU, and not to be segmented */
 	uint64_t too_many_segs;	/* dropped: more segments than one write takes */
 	uint64_t link_down;	/* dropped: interface down or gone */
 	uint64_t write_errors;	/* dropped: the kernel would not take it */
@@ -94,7 +101,8 @@ struct rtap_tx_stats {
  * next read. A frame takes mbufs from the front and leaves the others for the next.
  *
  * segs, the number of mbufs that hold the largest frame, changes with the MTU while the queue
- * runs; it is the only field that another thread writes.
+ * runs, and vlan_strip when the application likes; other fields are not written to by another
+ * thread.
  */
 #define RTAP_RX_STOCK 32
 
@@ -105,6 +113,7 @@ struct rtap_rx_slot {
 
 struct __rte_cache_aligned rtap_rxq {
 	RTE_ATOMIC(uint16_t) segs;
+	RTE_ATOMIC(bool) vlan_strip;
 	uint16_t nb_slots;
 	uint16_t stride;	/* mbufs that a slot has room for */
 	uint16_t probe;		/* how many reads the next burst tries */
@@ -132,8 +141,8 @@ struct __rte_cache_aligned rtap_rxq {
  * be changed and are not ours to change.
  */
 struct rtap_tx_hdr {
-	struct virtio_net_hdr_v1 vnet;
-	uint8_t l2_l3[RTAP_L2_L3_MAX];
+	struct rtap_vnet_hdr vnet;
+	uint8_t headers[2 * RTE_VLAN_HLEN + RTAP_TX_EDIT_MAX];
 };
 
 /*
@@ -149,6 +158,7 @@ struct __rte_cache_aligned rtap_txq {
 	uint16_t nb_slots;
 	uint16_t nb_desc;
 	bool deferred;
+	unsigned int tun;	/* tun_caps of the device */
 	uint64_t offloads;
 	const struct rte_eth_dev_data *data;
 	struct rtap_ring ring;
@@ -187,6 +197,8 @@ struct rtap_dev {
 	uint16_t min_mtu;
 	uint16_t max_mtu;
 	unsigned int offload;		/* TUN_F_* in force */
+	unsigned int tun_caps;		/* TUN_F_* that not every kernel knows, and this one does */
+	bool uso;			/* merged UDP is wanted with LRO */
 	uint32_t gso_max;		/* limit on merged packets that we set, 0: none */
 	uint32_t gso_max_found;		/* what we set it instead of */
 	struct rtap_ring_caps caps;
@@ -239,6 +251,7 @@ int rtap_allmulticast_enable(struct rte_eth_dev *dev);
 int rtap_allmulticast_disable(struct rte_eth_dev *dev);
 int rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac);
 int rtap_mtu_set(struct rte_eth_dev *dev, uint16_t mtu);
+int rtap_vlan_offload_set(struct rte_eth_dev *dev, int mask);
 
 /* rtap_queue.c */
 

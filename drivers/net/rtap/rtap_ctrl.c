@@ -4,7 +4,7 @@
 
 /*
  * What the application changes in the interface while the port exists, and reads back: link,
- * promiscuous and all-multicast mode, MAC address, MTU.
+ * promiscuous and all-multicast mode, MAC address, MTU; and VLAN stripping.
  */
 
 #include <errno.h>
@@ -252,4 +252,21 @@ rtap_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 		return ret;
 	grow_rx_room(dev, mtu);
 	return rtap_kernel_mtu_set(rtap_dev(dev), mtu);
+}
+
+/* Only stripping is offered, so there is nothing else to be asked for. */
+int
+rtap_vlan_offload_set(struct rte_eth_dev *dev, int mask)
+{
+	bool strip = (dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
+	uint16_t i;
+
+	for (i = 0; (mask & RTE_ETH_VLAN_STRIP_MASK) != 0 && i < dev->data->nb_rx_queues; i++) {
+		struct rtap_rxq *rxq = dev->data->rx_queues[i];
+
+		if (rxq != NULL)
+			rte_atomic_store_explicit(&rxq->vlan_strip, strip,
+				rte_memory_order_relaxed);
+	}
+	return 0;
 }

@@ -31,16 +31,28 @@ parse_iface(const char *value, struct rtap_devargs *args)
 	return 0;
 }
 
+/* A key without a value switches on. */
+static int
+parse_switch(const char *value, bool *on)
+{
+	*on = value == NULL || strcmp(value, "1") == 0;
+	return *on || strcmp(value, "0") == 0 ? 0 : -EINVAL;
+}
+
 static int
 parse_persist(const char *value, struct rtap_devargs *args)
 {
-	if (value == NULL || strcmp(value, "1") == 0)
-		args->persist = RTAP_PERSIST_ON;
-	else if (strcmp(value, "0") == 0)
-		args->persist = RTAP_PERSIST_OFF;
-	else
-		return -EINVAL;
-	return 0;
+	bool on;
+	int ret = parse_switch(value, &on);
+
+	args->persist = on ? RTAP_PERSIST_ON : RTAP_PERSIST_OFF;
+	return ret;
+}
+
+static int
+parse_uso(const char *value, struct rtap_devargs *args)
+{
+	return parse_switch(value, &args->uso);
 }
 
 static int
@@ -87,6 +99,7 @@ static const struct {
 	{ RTAP_ARG_PERSIST, parse_persist, "0 or 1" },
 	{ RTAP_ARG_MAC, parse_mac, "'fixed' or a unicast address like 02:00:00:00:00:01" },
 	{ RTAP_ARG_IO, parse_io, "'auto', 'uring' or 'rw'" },
+	{ RTAP_ARG_USO, parse_uso, "0 or 1" },
 };
 
 static int

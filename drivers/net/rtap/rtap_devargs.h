@@ -6,6 +6,7 @@
 #define _RTAP_DEVARGS_H_
 
 #include <net/if.h>
+#include <stdbool.h>
 
 #include <rte_ether.h>
 
@@ -15,12 +16,14 @@
 #define RTAP_ARG_PERSIST "persist"
 #define RTAP_ARG_MAC "mac"
 #define RTAP_ARG_IO "io"
+#define RTAP_ARG_USO "uso"
 
 #define RTAP_PARAM_STRING \
 	RTAP_ARG_IFACE "=<string> " \
 	RTAP_ARG_PERSIST "=<0|1> " \
 	RTAP_ARG_MAC "=fixed|<xx:xx:xx:xx:xx:xx> " \
-	RTAP_ARG_IO "=auto|uring|rw"
+	RTAP_ARG_IO "=auto|uring|rw " \
+	RTAP_ARG_USO "=<0|1>"
 
 enum rtap_persist {
 	RTAP_PERSIST_KEEP,	/* as the interface is: a new one goes with the port */
@@ -40,6 +43,7 @@ struct rtap_devargs {
 	enum rtap_mac mac_mode;
 	struct rte_ether_addr mac;	/* with RTAP_MAC_GIVEN */
 	enum rtap_io_mode io;
+	bool uso;	/* merged UDP packets with LRO */
 };
 
 /**

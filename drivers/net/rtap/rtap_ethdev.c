@@ -21,6 +21,18 @@ RTE_LOG_REGISTER_DEFAULT(rtap_logtype, NOTICE);
  * Configure, start, stop
  */
 
+static uint64_t
+tx_offloads(const struct rtap_dev *rtap)
+{
+	uint64_t offloads = RTAP_TX_OFFLOADS;
+
+	if ((rtap->tun_caps & RTAP_TUN_F_USO) != 0)
+		offloads |= RTAP_TX_OFFLOADS_USO;
+	if ((rtap->tun_caps & RTAP_TUN_F_TUNNEL) != 0)
+		offloads |= RTAP_TX_OFFLOADS_TUNNEL;
+	return offloads;
+}
+
 static int
 rtap_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
@@ -46,8 +58,8 @@ rtap_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->tx_desc_lim.nb_mtu_seg_max = RTAP_TX_SEGS_MAX;
 	info->rx_queue_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
 	info->rx_offload_capa = RTAP_RX_OFFLOADS;
-	info->tx_queue_offload_capa = RTAP_TX_OFFLOADS;
-	info->tx_offload_capa = RTAP_TX_OFFLOADS;
+	info->tx_offload_capa = tx_offloads(rtap);
+	info->tx_queue_offload_capa = info->tx_offload_capa;
 	info->speed_capa = RTE_ETH_LINK_SPEED_10G;
 	info->default_rxportconf.burst_size = RTAP_BURST_MAX / 2;
 	info->default_rxportconf.ring_size = RTAP_DESC_DEFAULT;
@@ -76,6 +88,8 @@ configure_offloads(struct rte_eth_dev *dev)
 			return -EINVAL;
 		}
 		tun |= TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+		if (rtap->uso)
+			tun |= RTAP_TUN_F_USO;
 	}
 	if (tun == rtap->offload)
 		return 0;
@@ -254,6 +268,7 @@ static const struct eth_dev_ops rtap_ops = {
 	.link_update = rtap_link_update,
 	.mac_addr_set = rtap_mac_addr_set,
 	.mtu_set = rtap_mtu_set,
+	.vlan_offload_set = rtap_vlan_offload_set,
 	.promiscuous_enable = rtap_promiscuous_enable,
 	.promiscuous_disable = rtap_promiscuous_disable,
 	.allmulticast_enable = rtap_allmulticast_enable,

@@ -171,6 +171,26 @@ tap_init_io(struct rtap_dev *rtap, enum rtap_io_mode mode)
 	return ret;
 }
 
+/* What the kernel can do for packets, and whether that is what the user wants. */
+static int
+tap_init_offload(struct rtap_dev *rtap, const struct rtap_devargs *args)
+{
+	int ret;
+
+	ret = rtap_tap_probe_offload(rtap->files.fds[0], &rtap->tun_caps);
+	if (ret != 0) {
+		PMD_LOG(ERR, "%s: cannot set offloads: %s", rtap->ifname, strerror(-ret));
+		return ret;
+	}
+	if (args->uso && (rtap->tun_caps & RTAP_TUN_F_USO) == 0) {
+		PMD_LOG(ERR, "%s: " RTAP_ARG_USO "=1: this kernel has no UDP segmentation offload, use Linux 6.2 or later",
+			rtap->ifname);
+		return -ENOTSUP;
+	}
+	rtap->uso = args->uso;
+	return 0;
+}
+
 /* What the interface is like, and whether it outlives us if all else fails. */
 static int
 tap_init_info(struct rtap_dev *rtap)
@@ -274,6 +294,8 @@ rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const ch
 	ret = tap_open(rtap, args->iface);
 	if (ret == 0)
 		ret = tap_init_io(rtap, args->io);
+	if (ret == 0)
+		ret = tap_init_offload(rtap, args);
 	if (ret == 0)
 		ret = tap_init(rtap, args, device);
 	if (ret != 0)

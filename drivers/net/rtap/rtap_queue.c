@@ -233,7 +233,8 @@ rxq_set_shape(struct rtap_rxq *rxq, const struct rte_eth_dev *dev, uint16_t queu
 	uint32_t room = rte_pktmbuf_data_room_size(rxq->pool);
 	uint16_t segs;
 
-	if (room <= RTE_PKTMBUF_HEADROOM || RTE_PKTMBUF_HEADROOM < RTAP_VNET_HDR_LEN) {
+	if (room < RTE_PKTMBUF_HEADROOM + RTAP_ETH_OVERHEAD ||
+	    RTE_PKTMBUF_HEADROOM < RTAP_VNET_HDR_LEN) {
 		PMD_LOG(ERR, "Rx queue %u: mbufs of %u bytes are too small", queue_id, room);
 		return -EINVAL;
 	}
@@ -377,6 +378,7 @@ rtap_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue_id, uint16_t nb_desc
 	txq->nb_desc = nb_desc;
 	txq->nb_slots = RTE_MIN(nb_desc, RTAP_BURST_MAX);
 	txq->deferred = conf->tx_deferred_start != 0;
+	txq->tun = rtap_dev(dev)->tun_caps;
 	txq->offloads = conf->offloads;
 	dev->data->tx_queues[queue_id] = txq;
 	return 0;
@@ -427,6 +429,7 @@ rxq_open(struct rte_eth_dev *dev, uint16_t queue_id)
 	rxq->probe = 1;
 	rxq->check_ip_csum = ((rxq->offloads | dev->data->dev_conf.rxmode.offloads) &
 			RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0;
+	rtap_vlan_offload_set(dev, RTE_ETH_VLAN_STRIP_MASK);
 	if (rxq->stride > 1)
 		dev->data->scattered_rx = 1;
 	ret = rtap_ring_open(&rxq->ring, &rtap->caps, &rtap->files.fds[queue_id], 1);

@@ -26,6 +26,7 @@
 #include <rte_mbuf.h>
 
 #include "rtap.h"
+#include "rtap_vnet_rx.h"
 
 /* A part of the second-level cache of most CPUs. */
 #define RTAP_RX_BURST_BYTES (512U << 10)
@@ -231,13 +232,13 @@ slot_check(struct rtap_rxq *rxq, unsigned int idx)
 static struct rte_mbuf *
 rxq_take(struct rtap_rxq *rxq, unsigned int idx)
 {
-	struct virtio_net_hdr_v1 hdr;
+	struct virtio_net_hdr_v1 hdr; /* no tunnels on Rx */
 	struct rte_mbuf *m;
 
 	if (!slot_check(rxq, idx))
 		return NULL;
 	memcpy(&hdr, rxq->reqs[idx].iov->iov_base, sizeof(hdr));
-	m = slot_take(rxq, idx, rxq->reqs[idx].res - sizeof(hdr));
+	m = slot_take(rxq, idx, rxq->reqs[idx].res - RTAP_VNET_HDR_LEN);
 	if (unlikely(rtap_vnet_rx(m, &hdr) != 0)) {
 		rxq->stats.bad_header++;
 		rte_pktmbuf_free(m);
@@ -248,6 +249,8 @@ rxq_take(struct rtap_rxq *rxq, unsigned int idx)
 	rxq->stats.packets++;
 	rxq->stats.bytes += m->pkt_len;
 	rxq->stats.lro += (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
+	if (rte_atomic_load_explicit(&rxq->vlan_strip, rte_memory_order_relaxed))
+		rtap_vnet_rx_strip(m);
 	return m;
 }
 

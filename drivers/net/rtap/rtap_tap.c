@@ -98,6 +98,21 @@ rtap_tap_set_offload(int fd, unsigned int offload)
 	return tap_ioctl_value(fd, TUNSETOFFLOAD, offload);
 }
 
+/* The kernel refuses the whole for a bit that it does not know. */
+int
+rtap_tap_probe_offload(int fd, unsigned int *known)
+{
+	static const unsigned int groups[] = { RTAP_TUN_F_USO, RTAP_TUN_F_TUNNEL };
+	const unsigned int basic = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+	size_t i;
+
+	*known = 0;
+	for (i = 0; i < RTE_DIM(groups); i++)
+		if (rtap_tap_set_offload(fd, basic | groups[i]) == 0)
+			*known |= groups[i];
+	return rtap_tap_set_offload(fd, 0);
+}
+
 int
 rtap_tap_set_carrier(int fd, bool on)
 {

@@ -41,10 +41,16 @@
 int rtap_tap_open(const char *name, int flags, char ifname[IF_NAMESIZE]);
 
 /**
- * Bring the interface to a known state, whatever its last user left: virtio_net_hdr_v1 in
+ * Bring the interface to a known state, whatever its last user left: struct rtap_vnet_hdr in
  * little-endian byte order, nothing offloaded, no filter, no steering, send buffer unlimited.
  */
 int rtap_tap_reset(int fd);
+
+/**
+ * Find out which of the TUN_F_* that not every kernel knows this one does. No offload is set
+ * afterwards.
+ */
+int rtap_tap_probe_offload(int fd, unsigned int *known);
 
 /** Tell the kernel which unfinished packets it may deliver: TUN_F_*. */
 int rtap_tap_set_offload(int fd, unsigned int offload);

@@ -12,8 +12,8 @@
  * The header goes into the headroom if the first mbuf is ours alone and has room for it. If not
  * (shared, indirect, external, no headroom) it is written from a place in the queue, a piece of
  * memory more in the same write, and the mbuf is only read. The same place takes a copy of the
- * IPv4 header when its checksum has to be filled in and the mbuf is not ours to change. So no
- * packet needs memory that might not be there.
+ * packet's headers when a checksum has to be filled in and the mbuf is not ours to change, or VLAN
+ * tags are to be inserted. So no packet needs memory that might not be there.
  *
  * A packet that the kernel will not take now (-EAGAIN, its socket buffer is full) stays with the
  * caller. One that it will never take is counted and freed, as by any other device.
@@ -28,6 +28,8 @@
 #include <rte_mbuf.h>
 
 #include "rtap.h"
+#include "rtap_vnet_edit.h"
+#include "rtap_vnet_tx.h"
 
 /*
  * Checks
@@ -39,7 +41,7 @@ is_oversize(const struct rte_mbuf *m, uint16_t mtu)
 {
 	uint32_t max;
 
-	if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0)
+	if ((m->ol_flags & RTAP_TX_SEG) != 0)
 		return m->pkt_len > RTAP_FRAME_MAX;
 	max = (uint32_t)mtu + RTE_ETHER_HDR_LEN;
 	return m->pkt_len > max && m->pkt_len > max + rtap_vnet_nb_tags(m) * RTE_VLAN_HLEN;
@@ -75,47 +77,47 @@ put_segments(struct iovec *iov, struct rte_mbuf *m, uint32_t off)
 	return n;
 }
 
-/* Header in the queue's memory, followed by the L2 and L3 headers if those must be edited. */
+/* Header in the queue's memory, followed by a copy of the bytes that must be edited. */
 static uint32_t
-put_copied(struct iovec *iov, struct rte_mbuf *m, struct rtap_tx_hdr *hdr)
+put_copied(struct iovec *iov, struct rte_mbuf *m, struct rtap_tx_hdr *hdr, uint32_t edit)
 {
-	uint32_t len = 0;
+	uint32_t tags = rtap_vnet_tags_len(m);
 
-	if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) {
-		const void *data;
+	if (edit != 0) {
+		uint8_t *copy = hdr->headers + tags;
+		const void *data = rte_pktmbuf_read(m, 0, edit, copy);
 
-		len = m->l2_len + m->l3_len;
-		data = rte_pktmbuf_read(m, 0, len, hdr->l2_l3);
-		if (data != hdr->l2_l3)
-			memcpy(hdr->l2_l3, data, len);
-		rtap_vnet_tx_ip_csum(hdr->l2_l3 + m->l2_len, m->l3_len);
+		if (data != copy)
+			memcpy(copy, data, edit);
+		rtap_vnet_edit(m, &hdr->vnet, copy, edit);
 	}
+	if (tags != 0)
+		rtap_vnet_insert_tags(m, hdr->headers);
 	iov[0].iov_base = hdr;
-	iov[0].iov_len = offsetof(struct rtap_tx_hdr, l2_l3) + len;
-	return 1 + put_segments(&iov[1], m, len);
+	iov[0].iov_len = offsetof(struct rtap_tx_hdr, headers) + tags + edit;
+	return 1 + put_segments(&iov[1], m, edit);
 }
 
 /* Header in the headroom. */
 static uint32_t
-put_in_place(struct iovec *iov, struct rte_mbuf *m, const struct rtap_tx_hdr *hdr)
+put_in_place(struct iovec *iov, struct rte_mbuf *m, const struct rtap_tx_hdr *hdr, uint32_t edit)
 {
-	char *data = rte_pktmbuf_mtod(m, char *);
+	uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
 
-	if ((m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0)
-		rtap_vnet_tx_ip_csum(data + m->l2_len, m->l3_len);
+	if (edit != 0)
+		rtap_vnet_edit(m, &hdr->vnet, data, edit);
 	memcpy(data - sizeof(hdr->vnet), &hdr->vnet, sizeof(hdr->vnet));
 	iov[0].iov_base = data - sizeof(hdr->vnet);
 	iov[0].iov_len = m->data_len + sizeof(hdr->vnet);
 	return m->next == NULL ? 1 : 1 + put_segments(&iov[1], m->next, 0);
 }
 
-/* Is the packet's own memory the place for its header, and for its IPv4 checksum if asked for? */
+/* Is the packet's own memory the place for its header, and for what is to be edited? */
 static bool
-fits_in_place(const struct rte_mbuf *m)
+fits_in_place(const struct rte_mbuf *m, uint32_t edit)
 {
-	uint32_t edit = (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0 ? m->l2_len + m->l3_len : 0;
-
-	return is_ours(m) && rte_pktmbuf_headroom(m) >= RTAP_VNET_HDR_LEN && edit <= m->data_len;
+	return is_ours(m) && rte_pktmbuf_headroom(m) >= RTAP_VNET_HDR_LEN && edit <= m->data_len &&
+		(m->ol_flags & RTAP_TX_TAGS) == 0;
 }
 
 /*
@@ -126,9 +128,11 @@ static uint32_t
 txq_put(struct rtap_txq *txq, struct rtap_req *req, struct rtap_tx_hdr *hdr, struct iovec *iov,
 		struct rte_mbuf *m)
 {
+	uint32_t edit = 0;
+
 	req->iov = iov;
 	req->iovcnt = 0;
-	req->res = rtap_vnet_tx(m, &hdr->vnet);
+	req->res = rtap_vnet_tx(m, &hdr->vnet, txq->tun);
 	if (unlikely(req->res != 0)) {
 		txq->stats.bad_offload++;
 		return 0;
@@ -143,8 +147,10 @@ txq_put(struct rtap_txq *txq, struct rtap_req *req, struct rtap_tx_hdr *hdr, str
 		req->res = -EINVAL;
 		return 0;
 	}
-	req->iovcnt = likely(fits_in_place(m)) ? put_in_place(iov, m, hdr) :
-		put_copied(iov, m, hdr);
+	if ((m->ol_flags & RTAP_TX_EDIT) != 0)
+		edit = rtap_vnet_edit_len(m, &hdr->vnet);
+	req->iovcnt = likely(fits_in_place(m, edit)) ? put_in_place(iov, m, hdr, edit) :
+		put_copied(iov, m, hdr, edit);
 	return req->iovcnt;
 }
 
@@ -218,7 +224,7 @@ txq_finish(struct rtap_txq *txq, struct rte_mbuf **pkts, unsigned int n, unsigne
 		if (req_sent(req)) {
 			txq->stats.packets++;
 			txq->stats.bytes += req->res - RTAP_VNET_HDR_LEN;
-			txq->stats.tso += (pkts[i]->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+			txq->stats.tso += (pkts[i]->ol_flags & RTAP_TX_SEG) != 0;
 		} else if (txq_failed(txq, req, file)) {
 			refused[nb_refused++] = pkts[i];
 			continue;
@@ -262,7 +268,7 @@ rtap_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 		if (pkts[i]->nb_segs > RTAP_TX_SEGS_MAX || is_oversize(pkts[i], txq->data->mtu))
 			ret = -EINVAL;
 		else
-			ret = rtap_vnet_tx_prepare(pkts[i]);
+			ret = rtap_vnet_tx_prepare(pkts[i], txq->tun);
 		if (ret != 0) {
 			rte_errno = -ret;
 			break;
