@@ -103,6 +103,10 @@ struct rtap_rx_slot {
 	uint16_t last;
 };
 
+/*
+ * Between bursts, the slots [ahead, ahead_end) hold the results of reads that were made to count
+ * packets. The next bursts hand them up.
+ */
 struct __rte_cache_aligned rtap_rxq {
 	RTE_ATOMIC(uint16_t) segs;
 	uint16_t nb_slots;
@@ -113,6 +117,8 @@ struct __rte_cache_aligned rtap_rxq {
 	uint16_t seg0_len;	/* frame bytes in the first mbuf */
 	uint16_t seg_len;	/* and in the others */
 	uint16_t nb_stock;
+	uint16_t ahead;
+	uint16_t ahead_end;
 	bool deferred;
 	bool check_ip_csum;
 	uint64_t offloads;	/* of this queue alone */
@@ -274,12 +280,25 @@ uint16_t rtap_rxq_segs(const struct rtap_rxq *rxq, uint32_t len);
 uint32_t rtap_rx_frame_max(const struct rte_eth_dev *dev, uint16_t mtu);
 void rtap_rxq_free_mbufs(struct rtap_rxq *rxq);
 uint16_t rtap_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+/** Packets that wait, as far as there are slots to read them into: which this does. */
+int rtap_rx_queue_count(void *queue);
+int rtap_rx_descriptor_status(void *queue, uint16_t offset);
+
+/** Are there results of reads that the next burst takes before it reads any further? */
+static inline bool
+rtap_rxq_is_ahead(const struct rtap_rxq *rxq)
+{
+	return rxq->ahead_end != 0;
+}
+
 const uint32_t *rtap_supported_ptypes_get(struct rte_eth_dev *dev, size_t *no_of_elements);
 
 /* rtap_tx.c */
 
 uint16_t rtap_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t rtap_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+int rtap_tx_descriptor_status(void *queue, uint16_t offset);
+int rtap_tx_done_cleanup(void *queue, uint32_t free_cnt);
 
 /* rtap_stats.c */
 

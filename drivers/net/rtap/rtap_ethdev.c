@@ -269,6 +269,7 @@ static const struct eth_dev_ops rtap_ops = {
 	.tx_queue_stop = rtap_tx_queue_stop,
 	.txq_info_get = rtap_txq_info_get,
 	.tx_burst_mode_get = rtap_tx_burst_mode_get,
+	.tx_done_cleanup = rtap_tx_done_cleanup,
 	.stats_get = rtap_stats_get,
 	.stats_reset = rtap_stats_reset,
 	.xstats_get = rtap_xstats_get,
@@ -298,6 +299,9 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 	dev->rx_pkt_burst = rtap_rx_burst;
 	dev->tx_pkt_burst = rtap_tx_burst;
 	dev->tx_pkt_prepare = rtap_tx_prepare;
+	dev->rx_queue_count = rtap_rx_queue_count;
+	dev->rx_descriptor_status = rtap_rx_descriptor_status;
+	dev->tx_descriptor_status = rtap_tx_descriptor_status;
 	PMD_LOG(INFO, "%s: interface %s, %s", dev->device->name, rtap->ifname,
 		rtap->caps.uring ? "io_uring" : "readv/writev");
 	return 0;
