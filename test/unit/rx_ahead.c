@@ -2,12 +2,13 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-/* rtap_rx.c: counting what waits, by reading ahead. */
+/* rtap_rx.c: counting what waits, by reading ahead. rtap_intr.c: what to monitor. */
 
 #include <errno.h>
 #include <unistd.h>
 
 #include <rte_mempool.h>
+#include <rte_power_intrinsics.h>
 
 #include "unit_rx.h"
 
@@ -260,6 +261,52 @@ test_idle(void)
 	CU_ASSERT(take(0, 18));
 }
 
+/*
+ * Power-aware polling
+ */
+
+static uint32_t
+monitored(const struct rte_power_monitor_cond *cond)
+{
+	return *(volatile uint32_t *)cond->addr;
+}
+
+/* The word changes when a frame arrives; until then, and not after, it is right to sleep. */
+static void
+test_monitor(void)
+{
+	struct rte_power_monitor_cond cond;
+	uint32_t before, seq;
+	unsigned int i;
+
+	open_queue(usual, NB_DESC, 0);
+	CU_ASSERT_EQUAL(rtap_get_monitor_addr(rxq, &cond), unit_mode->uring ? 0 : -ENOTSUP);
+	if (!unit_mode->uring)
+		return;
+	CU_ASSERT_EQUAL(cond.size, sizeof(uint32_t));
+	/* Nobody has looked yet whether there is something. */
+	CU_ASSERT_EQUAL(cond.fn(monitored(&cond), cond.opaque), -1);
+	for (seq = 0; seq < 20; seq++) {
+		CU_ASSERT(is_empty());
+		CU_ASSERT(is_empty());
+		CU_ASSERT_EQUAL(rtap_get_monitor_addr(rxq, &cond), 0);
+		before = monitored(&cond);
+		CU_ASSERT_EQUAL(cond.fn(before, cond.opaque), 0);
+		put_all(seq, seq + 1);
+		for (i = 0; i < 1000000 && monitored(&cond) == before; i++)
+			getppid();
+		UNIT_ASSERT_AT(monitored(&cond) != before, seq);
+		CU_ASSERT_EQUAL(cond.fn(monitored(&cond), cond.opaque), -1);
+		/* Nor while frames have been read ahead. */
+		if (seq % 2 == 0)
+			CU_ASSERT_EQUAL(rtap_rx_queue_count(rxq), 1);
+		CU_ASSERT_EQUAL(cond.fn(monitored(&cond), cond.opaque), -1);
+		CU_ASSERT(take(seq, 18 + seq % 900));
+	}
+	CU_ASSERT_EQUAL(rtap_rx_queue_stop(&unit_dev, 0), 0);
+	CU_ASSERT_EQUAL(rtap_get_monitor_addr(rxq, &cond), -ENOTSUP);
+}
+
 int
 main(void)
 {
@@ -274,6 +321,7 @@ main(void)
 		{ "empty pool", test_empty_pool },
 		{ "detached file", test_detached },
 		{ "idle", test_idle },
+		{ "monitor", test_monitor },
 		CU_TEST_INFO_NULL,
 	};
 

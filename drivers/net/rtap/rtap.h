@@ -14,6 +14,7 @@
  * rtap_ctrl.c		link, promiscuous mode, MAC address, MTU
  * rtap_queue.c		set-up, start and stop of queues, which file serves which queue
  * rtap_rx.c rtap_tx.c	data path
+ * rtap_intr.c		waiting for packets: Rx interrupts, power-aware polling
  * rtap_ring.c		batches of reads and writes: io_uring, or readv/writev
  * rtap_vnet.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
@@ -103,6 +104,15 @@ struct rtap_rx_slot {
 	uint16_t last;
 };
 
+/* See rtap_intr.c. */
+struct rtap_rx_intr {
+	int epfd;		/* what the application sleeps on; -1: no interrupts */
+	int ready_fd;		/* always readable, the port's */
+	bool enabled;		/* by the application, */
+	bool armed;		/* and the TAP file is watched */
+	bool has_ready;		/* ready_fd is watched */
+};
+
 /*
  * Between bursts, the slots [ahead, ahead_end) hold the results of reads that were made to count
  * packets. The next bursts hand them up.
@@ -126,6 +136,7 @@ struct __rte_cache_aligned rtap_rxq {
 	struct rte_mbuf *stock[RTAP_RX_STOCK];	/* from the pool, not yet in a slot */
 	struct rte_mbuf **mbufs;	/* nb_slots * stride */
 	struct iovec *iovs;		/* the same */
+	struct rtap_rx_intr intr;
 	struct rtap_ring ring;
 	struct rtap_rx_stats stats;
 	struct rtap_rx_stats stats_base;	/* as of the last reset */
@@ -198,6 +209,8 @@ struct rtap_dev {
 	struct rtap_ring_caps caps;
 	struct rtap_files files;
 	struct rtap_netlink *nl;	/* for rtap_netlink() */
+	struct rte_intr_handle *intr_handle;	/* of the Rx queues */
+	int intr_ready_fd;
 	struct rte_ether_addr mac;
 	/* Statistics of queues that are gone. */
 	struct rtap_rx_stats rx_past;
@@ -299,6 +312,23 @@ uint16_t rtap_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t rtap_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 int rtap_tx_descriptor_status(void *queue, uint16_t offset);
 int rtap_tx_done_cleanup(void *queue, uint32_t free_cnt);
+
+/* rtap_intr.c */
+
+int rtap_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t queue_id);
+int rtap_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t queue_id);
+/** Before the queues start: give each a file to sleep on, if the application asked for it. */
+int rtap_intr_start(struct rte_eth_dev *dev);
+/** After the queues have stopped; nobody sleeps on them any more. */
+void rtap_intr_stop(struct rte_eth_dev *dev);
+void rtap_intr_close(struct rtap_dev *rtap);
+/** A queue whose interrupt is enabled keeps it while it is stopped. */
+int rtap_intr_queue_start(struct rtap_rxq *rxq);
+/** Before the file of the queue is detached. */
+void rtap_intr_queue_stop(struct rtap_rxq *rxq);
+/** Are there packets that the TAP file does not know of? For a queue with its interrupt enabled. */
+void rtap_intr_set_ready(struct rtap_rxq *rxq, bool ready);
+int rtap_get_monitor_addr(void *queue, struct rte_power_monitor_cond *cond);
 
 /* rtap_stats.c */
 

@@ -237,6 +237,7 @@ rtap_dev_close(struct rte_eth_dev *dev)
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		rtap_tx_queue_release(dev, i);
 	rtap_iface_close(rtap);
+	rtap_intr_close(rtap);
 	dev->data->mac_addrs = NULL; /* part of the private data */
 	return 0;
 }
@@ -263,6 +264,9 @@ static const struct eth_dev_ops rtap_ops = {
 	.rx_queue_stop = rtap_rx_queue_stop,
 	.rxq_info_get = rtap_rxq_info_get,
 	.rx_burst_mode_get = rtap_rx_burst_mode_get,
+	.rx_queue_intr_enable = rtap_rx_queue_intr_enable,
+	.rx_queue_intr_disable = rtap_rx_queue_intr_disable,
+	.get_monitor_addr = rtap_get_monitor_addr,
 	.tx_queue_setup = rtap_tx_queue_setup,
 	.tx_queue_release = rtap_tx_queue_release,
 	.tx_queue_start = rtap_tx_queue_start,

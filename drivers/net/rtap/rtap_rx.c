@@ -301,8 +301,10 @@ rxq_hand_up_ahead(struct rtap_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts
 		nb_rx = rxq_hand_up(rxq, rxq->ahead, n, pkts, &found);
 		rxq->ahead += n;
 	}
-	if (rxq->ahead == rxq->ahead_end)
+	if (rxq->ahead == rxq->ahead_end) {
 		rxq->ahead = rxq->ahead_end = 0;
+		rtap_intr_set_ready(rxq, false);
+	}
 	return nb_rx;
 }
 
@@ -392,6 +394,7 @@ rtap_rx_queue_count(void *queue)
 	struct rtap_rxq *rxq = queue;
 
 	rxq_read_ahead(rxq);
+	rtap_intr_set_ready(rxq, rtap_rxq_is_ahead(rxq));
 	return rxq_count_ahead(rxq);
 }
 
