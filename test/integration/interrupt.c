@@ -665,6 +665,7 @@ deleted(uint16_t nb_queues)
 	CHECK(wakes >= 1 && wakes <= 2u * nb_queues, "a deleted interface wakes %u times", wakes);
 	for (queue = 0; queue < nb_queues; queue++)
 		CHECK(rte_eth_dev_rx_intr_enable(port.id, queue) == -EIO, "enabled all the same");
+	CHECK(rte_eth_dev_is_removed(port.id) == 1, "not removed");
 	port_close(&port);
 }
 

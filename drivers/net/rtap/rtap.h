@@ -15,6 +15,7 @@
  * rtap_queue.c		set-up, start and stop of queues, which file serves which queue
  * rtap_rx.c rtap_tx.c	data path
  * rtap_intr.c		waiting for packets: Rx interrupts, power-aware polling
+ * rtap_notify.c	what the kernel tells of the interface: link interrupt, removal, MTU
  * rtap_ring.c		batches of reads and writes: io_uring, or readv/writev
  * rtap_vnet.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
@@ -191,8 +192,13 @@ struct rtap_files {
 };
 
 struct rtap_netlink;
+struct rtap_notify;
 
+/* The lock protects what the thread of DPDK that handles interrupts has to do with, too. */
 struct rtap_dev {
+	pthread_mutex_t lock;
+	bool running;			/* so the queues stay as they are; under the lock */
+	bool link_told;			/* up, as the application knows it; under the lock */
 	char ifname[IF_NAMESIZE];
 	unsigned int ifindex;
 	bool carrier;			/* as we set it */
@@ -200,7 +206,7 @@ struct rtap_dev {
 	bool persistent;		/* and outlives it */
 	bool promiscuous;		/* switched on by us, */
 	bool allmulticast;		/* to be switched off on close */
-	uint16_t mtu;			/* of the interface, as far as we know */
+	uint16_t mtu;			/* of the interface, as far as we know; under the lock */
 	uint16_t min_mtu;
 	uint16_t max_mtu;
 	unsigned int offload;		/* TUN_F_* in force */
@@ -209,6 +215,7 @@ struct rtap_dev {
 	struct rtap_ring_caps caps;
 	struct rtap_files files;
 	struct rtap_netlink *nl;	/* for rtap_netlink() */
+	struct rtap_notify *notify;	/* NULL: not asked for */
 	struct rte_intr_handle *intr_handle;	/* of the Rx queues */
 	int intr_ready_fd;
 	struct rte_ether_addr mac;
@@ -249,6 +256,13 @@ struct rtap_netlink *rtap_netlink(const struct rtap_dev *rtap);
 int rtap_carrier_set(struct rtap_dev *rtap, bool on);
 /** Set the MTU of the interface alone; see rtap_mtu_set(). */
 int rtap_kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu);
+/**
+ * Make room for the frames of the MTU that the interface has, which may not be the port's any
+ * more. Says so if somebody else has changed it. Does nothing unless the port runs.
+ */
+void rtap_mtu_follow(struct rte_eth_dev *dev);
+/** Has the interface been deleted? Not if it is in another network namespace. */
+int rtap_is_removed(struct rte_eth_dev *dev);
 int rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete);
 int rtap_set_link_up(struct rte_eth_dev *dev);
 int rtap_set_link_down(struct rte_eth_dev *dev);
@@ -329,6 +343,15 @@ void rtap_intr_queue_stop(struct rtap_rxq *rxq);
 /** Are there packets that the TAP file does not know of? For a queue with its interrupt enabled. */
 void rtap_intr_set_ready(struct rtap_rxq *rxq, bool ready);
 int rtap_get_monitor_addr(void *queue, struct rte_power_monitor_cond *cond);
+
+/* rtap_notify.c */
+
+/**
+ * Watch the interface or cease to, as the configuration asks: link and removal interrupt.
+ * Returns 0, also where the interface cannot be watched, or a negative errno after a message.
+ */
+int rtap_notify_configure(struct rte_eth_dev *dev);
+void rtap_notify_close(struct rtap_dev *rtap);
 
 /* rtap_stats.c */
 

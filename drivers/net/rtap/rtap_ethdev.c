@@ -157,11 +157,25 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 		ret = rtap_kernel_mtu_set(rtap, dev->data->mtu);
 	if (ret == 0)
 		ret = rtap_files_resize(rtap, RTE_MAX(dev->data->nb_rx_queues, 1));
+	if (ret == 0)
+		ret = rtap_notify_configure(dev);
 	if (ret != 0)
 		return ret;
 	dev->data->scattered_rx = 0; /* until a queue is started so */
 	dev->data->lro = (dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
 	return 0;
+}
+
+/* Changes from now on are news to the application. */
+static void
+set_running(struct rte_eth_dev *dev, bool running)
+{
+	struct rtap_dev *rtap = rtap_dev(dev);
+
+	pthread_mutex_lock(&rtap->lock);
+	rtap->running = running;
+	rtap->link_told = dev->data->dev_link.link_status == RTE_ETH_LINK_UP;
+	pthread_mutex_unlock(&rtap->lock);
 }
 
 static int
@@ -174,17 +188,22 @@ rtap_dev_start(struct rte_eth_dev *dev)
 	if (ret != 0)
 		return ret;
 	ret = rtap_set_link_up(dev);
-	if (ret != 0)
+	if (ret != 0) {
 		rtap_queues_stop(dev);
-	return ret;
+		return ret;
+	}
+	set_running(dev, true);
+	rtap_mtu_follow(dev);
+	return 0;
 }
 
 static int
 rtap_dev_stop(struct rte_eth_dev *dev)
 {
+	set_running(dev, false);
 	rtap_carrier_set(rtap_dev(dev), false);
 	rtap_queues_stop(dev);
-	dev->data->dev_link.link_status = RTE_ETH_LINK_DOWN;
+	rtap_link_update(dev, 0);
 	return 0;
 }
 
@@ -232,12 +251,14 @@ rtap_dev_close(struct rte_eth_dev *dev)
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
+	rtap_notify_close(rtap);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		rtap_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		rtap_tx_queue_release(dev, i);
 	rtap_iface_close(rtap);
 	rtap_intr_close(rtap);
+	pthread_mutex_destroy(&rtap->lock);
 	dev->data->mac_addrs = NULL; /* part of the private data */
 	return 0;
 }
@@ -252,6 +273,7 @@ static const struct eth_dev_ops rtap_ops = {
 	.dev_set_link_up = rtap_set_link_up,
 	.dev_set_link_down = rtap_set_link_down,
 	.link_update = rtap_link_update,
+	.is_removed = rtap_is_removed,
 	.mac_addr_set = rtap_mac_addr_set,
 	.mtu_set = rtap_mtu_set,
 	.promiscuous_enable = rtap_promiscuous_enable,
@@ -295,7 +317,9 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 	if (ret != 0)
 		return ret;
 	dev->data->mac_addrs = &rtap->mac;
-	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS | RTE_ETH_DEV_INTR_LSC |
+		RTE_ETH_DEV_INTR_RMV;
+	pthread_mutex_init(&rtap->lock, NULL);
 	dev->data->dev_link.link_speed = RTAP_LINK_SPEED;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
 	dev->data->dev_link.link_autoneg = RTE_ETH_LINK_FIXED;

@@ -478,6 +478,8 @@ rtap_rx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
 		ret = files_settle(dev);
 	if (ret != 0)
 		rtap_rx_queue_stop(dev, queue_id);
+	else
+		rtap_mtu_follow(dev);
 	return ret;
 }
 
