@@ -26,6 +26,12 @@ int
 	return ret;
 }
 
+uint32_t
+(rtap_rx_queue_count)(void *queue)
+{
+	return rtap_rx_queue_count(queue);
+}
+
 #endif /* before 25.11 */
 
 #if COMPAT_DPDK_BEFORE(24, 3)

@@ -867,6 +867,31 @@ test_rx(void)
 	return check_rx(false);
 }
 
+/* Frames that are counted stay, in order */
+static int
+test_descriptors(void)
+{
+	static struct frame frames[3];
+	struct rte_mbuf *pkts[RTE_DIM(frames)];
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(frames); i++) {
+		frame_make(&frames[i], burst_len(i), i);
+		TEST_ASSERT(kernel_send(&frames[i]), "kernel's frame %u", i);
+		TEST_ASSERT(rte_eth_rx_queue_count(port, 0) > (int)i, "frame %u not counted", i);
+		TEST_ASSERT_EQUAL(rte_eth_rx_descriptor_status(port, 0, i), RTE_ETH_RX_DESC_DONE,
+			"frame %u not done", i);
+	}
+	TEST_ASSERT_EQUAL(rte_eth_rx_descriptor_status(port, 0, UINT16_MAX), -EINVAL, "offset");
+	TEST_ASSERT_EQUAL(rx_wait(1, pkts, RTE_DIM(pkts)), RTE_DIM(pkts), "frames lost");
+	for (i = 0; i < RTE_DIM(frames); i++)
+		TEST_ASSERT(frame_equals_mbuf(&frames[i], pkts[i]), "frame %u changed", i);
+	rte_pktmbuf_free_bulk(pkts, RTE_DIM(pkts));
+	TEST_ASSERT_EQUAL(rte_eth_tx_descriptor_status(port, 0, 0), RTE_ETH_TX_DESC_DONE, "Tx");
+	TEST_ASSERT_EQUAL(rte_eth_tx_done_cleanup(port, 0, 0), 0, "Tx mbufs kept");
+	return TEST_SUCCESS;
+}
+
 static int
 test_rx_scattered(void)
 {
@@ -1083,6 +1108,7 @@ static struct unit_test_suite rtap_suite = {
 		TEST_CASE_ST(make_running_port, remove_port, test_tx_no_headroom),
 		TEST_CASE_ST(make_running_port, remove_port, test_tx_oversize),
 		TEST_CASE_ST(make_running_port, remove_port, test_rx),
+		TEST_CASE_ST(make_running_port, remove_port, test_descriptors),
 		TEST_CASE_ST(make_port, remove_port, test_rx_scattered),
 		TEST_CASE_ST(NULL, remove_port, test_readwrite),
 		TEST_CASE_ST(make_running_port, remove_port, test_stats),

@@ -32,6 +32,11 @@ int rtap_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats);
 int rtap_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
 		struct eth_queue_stats *qstats);
 
+/* The number of packets was unsigned. */
+uint32_t rtap_rx_queue_count(void *queue);
+#define rtap_rx_queue_count(queue) rtap_rx_queue_count_2511(queue)
+int rtap_rx_queue_count(void *queue);
+
 #endif /* before 25.11 */
 
 #if COMPAT_DPDK_BEFORE(24, 3)

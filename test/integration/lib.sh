@@ -165,6 +165,8 @@ vdev()
 }
 
 # testpmd_start EAL-ARGUMENT... -- TESTPMD-ARGUMENT...
+#
+# Without the events, which testpmd prints into its answers.
 testpmd_start()
 {
 	local eal=()
@@ -180,7 +182,8 @@ testpmd_start()
 	: >$work/log
 	# As spawn does it, which would lose the input.
 	ip netns exec near stdbuf -oL "$testpmd" "${eal_args[@]}" "${eal[@]}" -- \
-		-i --disable-link-check --total-num-mbufs=16384 "$@" <$work/commands >>$work/log 2>&1 &
+		-i --disable-link-check --no-lsc-interrupt --no-rmv-interrupt \
+		--total-num-mbufs=16384 "$@" <$work/commands >>$work/log 2>&1 &
 	pmd_pid=$!
 	if ! wait_for 60 testpmd_prompts 0; then
 		die "testpmd did not start"

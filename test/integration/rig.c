@@ -479,6 +479,7 @@ port_try_setup(struct port *port, const struct port_conf *conf)
 			.mtu = conf->mtu != 0 ? conf->mtu : kernel_mtu(port->ifname),
 		},
 		.txmode.offloads = conf->tx_offloads,
+		.intr_conf = conf->intr,
 	};
 	struct rte_eth_dev_info info;
 	int ret;

@@ -140,6 +140,7 @@ struct port_conf {
 	uint64_t rx_offloads;
 	uint64_t tx_offloads;
 	uint32_t max_lro;
+	struct rte_eth_intr_conf intr;
 };
 
 /** Attach a device; io=MODE is added to the arguments. Returns what DPDK returns. */

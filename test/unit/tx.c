@@ -4,6 +4,7 @@
 
 /* rtap_tx.c: packets of all shapes, whoever owns their memory, arrive as they are to be. */
 
+#include <errno.h>
 #include <string.h>
 
 #include "unit_tx.h"
@@ -423,6 +424,22 @@ test_random(void)
 		random_shape(&state);
 }
 
+/* A packet is gone when its burst returns: all descriptors are free, and nothing is kept. */
+static void
+test_descriptors(void)
+{
+	uint16_t offset;
+
+	build_len(100);
+	CU_ASSERT(arrives(chain(100, 0), &no_hdr));
+	for (offset = 0; offset < txq->nb_desc; offset++)
+		CU_ASSERT_EQUAL(rtap_tx_descriptor_status(txq, offset), RTE_ETH_TX_DESC_DONE);
+	CU_ASSERT_EQUAL(rtap_tx_descriptor_status(txq, offset), -EINVAL);
+	CU_ASSERT_EQUAL(rtap_tx_descriptor_status(txq, UINT16_MAX), -EINVAL);
+	CU_ASSERT_EQUAL(rtap_tx_done_cleanup(txq, 0), 0);
+	CU_ASSERT_EQUAL(rtap_tx_done_cleanup(txq, 1), 0);
+}
+
 int
 main(void)
 {
@@ -442,6 +459,7 @@ main(void)
 		{ "IPv4 checksum, longest headers", test_ip_csum_longest },
 		{ "insert VLAN tags", test_insert_tags },
 		{ "random", test_random },
+		{ "descriptors", test_descriptors },
 		CU_TEST_INFO_NULL,
 	};
 

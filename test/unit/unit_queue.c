@@ -19,6 +19,7 @@ unit_dev_init(void)
 {
 	memset(&rtap, 0, sizeof(rtap));
 	memset(&data, 0, sizeof(data));
+	pthread_mutex_init(&rtap.lock, NULL);
 	rtap.caps = unit_caps;
 	rtap.files.fds[0] = unit_fd;
 	rtap.files.nb_fds = 1;

@@ -14,6 +14,8 @@
  * rtap_ctrl.c		link, promiscuous mode, MAC address, MTU, VLAN stripping
  * rtap_queue.c		set-up, start and stop of queues, which file serves which queue
  * rtap_rx.c rtap_tx.c	data path
+ * rtap_intr.c		waiting for packets: Rx interrupts, power-aware polling
+ * rtap_notify.c	what the kernel tells of the interface: link interrupt, removal, MTU
  * rtap_ring.c		batches of reads and writes: io_uring, or readv/writev
  * rtap_vnet*.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
@@ -111,6 +113,19 @@ struct rtap_rx_slot {
 	uint16_t last;
 };
 
+/* See rtap_intr.c. */
+struct rtap_rx_intr {
+	int epfd;		/* what the application sleeps on; -1: no interrupts */
+	int ready_fd;		/* always readable, the port's */
+	bool enabled;		/* by the application, */
+	bool armed;		/* and the TAP file is watched */
+	bool has_ready;		/* ready_fd is watched */
+};
+
+/*
+ * Between bursts, the slots [ahead, ahead_end) hold the results of reads that were made to count
+ * packets. The next bursts hand them up.
+ */
 struct __rte_cache_aligned rtap_rxq {
 	RTE_ATOMIC(uint16_t) segs;
 	RTE_ATOMIC(bool) vlan_strip;
@@ -122,6 +137,8 @@ struct __rte_cache_aligned rtap_rxq {
 	uint16_t seg0_len;	/* frame bytes in the first mbuf */
 	uint16_t seg_len;	/* and in the others */
 	uint16_t nb_stock;
+	uint16_t ahead;
+	uint16_t ahead_end;
 	bool deferred;
 	bool check_ip_csum;
 	uint64_t offloads;	/* of this queue alone */
@@ -129,6 +146,7 @@ struct __rte_cache_aligned rtap_rxq {
 	struct rte_mbuf **mbufs;	/* nb_slots * stride */
 	struct iovec *iovs;		/* the same */
 	struct rte_mbuf *stock[RTAP_RX_STOCK];	/* from the pool, not yet in a slot */
+	struct rtap_rx_intr intr;
 	struct rtap_ring ring;
 	struct rtap_rx_stats stats;
 	struct rtap_rx_stats stats_base;	/* as of the last reset */
@@ -184,8 +202,13 @@ struct rtap_files {
 };
 
 struct rtap_netlink;
+struct rtap_notify;
 
+/* The lock protects what the thread of DPDK that handles interrupts has to do with, too. */
 struct rtap_dev {
+	pthread_mutex_t lock;
+	bool running;			/* so the queues stay as they are; under the lock */
+	bool link_told;			/* up, as the application knows it; under the lock */
 	char ifname[IF_NAMESIZE];
 	unsigned int ifindex;
 	bool carrier;			/* as we set it */
@@ -193,7 +216,7 @@ struct rtap_dev {
 	bool persistent;		/* and outlives it */
 	bool promiscuous;		/* switched on by us, */
 	bool allmulticast;		/* to be switched off on close */
-	uint16_t mtu;			/* of the interface, as far as we know */
+	uint16_t mtu;			/* of the interface, as far as we know; under the lock */
 	uint16_t min_mtu;
 	uint16_t max_mtu;
 	unsigned int offload;		/* TUN_F_* in force */
@@ -204,6 +227,9 @@ struct rtap_dev {
 	struct rtap_ring_caps caps;
 	struct rtap_files files;
 	struct rtap_netlink *nl;	/* for rtap_netlink() */
+	struct rtap_notify *notify;	/* NULL: not asked for */
+	struct rte_intr_handle *intr_handle;	/* of the Rx queues */
+	int intr_ready_fd;
 	struct rte_ether_addr mac;
 	/* Statistics of queues that are gone. */
 	struct rtap_rx_stats rx_past;
@@ -242,6 +268,13 @@ struct rtap_netlink *rtap_netlink(const struct rtap_dev *rtap);
 int rtap_carrier_set(struct rtap_dev *rtap, bool on);
 /** Set the MTU of the interface alone; see rtap_mtu_set(). */
 int rtap_kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu);
+/**
+ * Make room for the frames of the MTU that the interface has, which may not be the port's any
+ * more. Says so if somebody else has changed it. Does nothing unless the port runs.
+ */
+void rtap_mtu_follow(struct rte_eth_dev *dev);
+/** Has the interface been deleted? Not if it is in another network namespace. */
+int rtap_is_removed(struct rte_eth_dev *dev);
 int rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete);
 int rtap_set_link_up(struct rte_eth_dev *dev);
 int rtap_set_link_down(struct rte_eth_dev *dev);
@@ -287,12 +320,51 @@ uint16_t rtap_rxq_segs(const struct rtap_rxq *rxq, uint32_t len);
 uint32_t rtap_rx_frame_max(const struct rte_eth_dev *dev, uint16_t mtu);
 void rtap_rxq_free_mbufs(struct rtap_rxq *rxq);
 uint16_t rtap_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+/** Packets that wait, as far as there are slots to read them into: which this does. */
+int rtap_rx_queue_count(void *queue);
+int rtap_rx_descriptor_status(void *queue, uint16_t offset);
+
+/** Are there results of reads that the next burst takes before it reads any further? */
+static inline bool
+rtap_rxq_is_ahead(const struct rtap_rxq *rxq)
+{
+	return rxq->ahead_end != 0;
+}
+
 const uint32_t *rtap_supported_ptypes_get(struct rte_eth_dev *dev, size_t *no_of_elements);
 
 /* rtap_tx.c */
 
 uint16_t rtap_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t rtap_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+int rtap_tx_descriptor_status(void *queue, uint16_t offset);
+int rtap_tx_done_cleanup(void *queue, uint32_t free_cnt);
+
+/* rtap_intr.c */
+
+int rtap_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t queue_id);
+int rtap_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t queue_id);
+/** Before the queues start: give each a file to sleep on, if the application asked for it. */
+int rtap_intr_start(struct rte_eth_dev *dev);
+/** After the queues have stopped; nobody sleeps on them any more. */
+void rtap_intr_stop(struct rte_eth_dev *dev);
+void rtap_intr_close(struct rtap_dev *rtap);
+/** A queue whose interrupt is enabled keeps it while it is stopped. */
+int rtap_intr_queue_start(struct rtap_rxq *rxq);
+/** Before the file of the queue is detached. */
+void rtap_intr_queue_stop(struct rtap_rxq *rxq);
+/** Are there packets that the TAP file does not know of? For a queue with its interrupt enabled. */
+void rtap_intr_set_ready(struct rtap_rxq *rxq, bool ready);
+int rtap_get_monitor_addr(void *queue, struct rte_power_monitor_cond *cond);
+
+/* rtap_notify.c */
+
+/**
+ * Watch the interface or cease to, as the configuration asks: link and removal interrupt.
+ * Returns 0, also where the interface cannot be watched, or a negative errno after a message.
+ */
+int rtap_notify_configure(struct rte_eth_dev *dev);
+void rtap_notify_close(struct rtap_dev *rtap);
 
 /* rtap_stats.c */
 

@@ -31,17 +31,38 @@ link_is_up(const struct rtap_dev *rtap)
 		rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == 0;
 }
 
+/* Asking and telling is one step, lest an older answer replaces a newer one. */
 int
 rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete __rte_unused)
 {
+	struct rtap_dev *rtap = rtap_dev(dev);
 	struct rte_eth_link link = {
 		.link_speed = RTAP_LINK_SPEED,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 		.link_autoneg = RTE_ETH_LINK_FIXED,
-		.link_status = link_is_up(rtap_dev(dev)) ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN,
 	};
+	int ret;
 
-	return rte_eth_linkstatus_set(dev, &link);
+	pthread_mutex_lock(&rtap->lock);
+	link.link_status = link_is_up(rtap) ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
+	ret = rte_eth_linkstatus_set(dev, &link);
+	pthread_mutex_unlock(&rtap->lock);
+	return ret;
+}
+
+/*
+ * An attached file without a device behind it, or one that is being detached right now: netlink
+ * knows the difference.
+ */
+int
+rtap_is_removed(struct rte_eth_dev *dev)
+{
+	const struct rtap_dev *rtap = rtap_dev(dev);
+	struct rtap_link_info info;
+	unsigned int flags;
+
+	return rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == -EBADFD &&
+		rtap_link_get(rtap->nl, rtap->ifindex, &info) == -ENODEV;
 }
 
 /*
@@ -182,8 +203,8 @@ rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
  */
 
 /* The administrator may have changed it. To leave it as it is takes no capability. */
-int
-rtap_kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
+static int
+kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
 {
 	struct rtap_link_info info;
 	int ret;
@@ -197,6 +218,17 @@ rtap_kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
 		rtap->mtu = mtu;
 	else
 		PMD_LOG(ERR, "%s: cannot set MTU %u: %s", rtap->ifname, mtu, strerror(-ret));
+	return ret;
+}
+
+int
+rtap_kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
+{
+	int ret;
+
+	pthread_mutex_lock(&rtap->lock);
+	ret = kernel_mtu_set(rtap, mtu);
+	pthread_mutex_unlock(&rtap->lock);
 	return ret;
 }
 
@@ -245,13 +277,37 @@ grow_rx_room(struct rte_eth_dev *dev, uint16_t mtu)
 int
 rtap_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 {
+	struct rtap_dev *rtap = rtap_dev(dev);
 	int ret;
 
+	pthread_mutex_lock(&rtap->lock);
 	ret = check_rx_room(dev, mtu);
-	if (ret != 0)
-		return ret;
-	grow_rx_room(dev, mtu);
-	return rtap_kernel_mtu_set(rtap_dev(dev), mtu);
+	if (ret == 0) {
+		grow_rx_room(dev, mtu);
+		ret = kernel_mtu_set(rtap, mtu);
+	}
+	pthread_mutex_unlock(&rtap->lock);
+	return ret;
+}
+
+/* The MTU of the port stays the application's. Where the buffers are too small, the log says so. */
+void
+rtap_mtu_follow(struct rte_eth_dev *dev)
+{
+	struct rtap_dev *rtap = rtap_dev(dev);
+	struct rtap_link_info info;
+
+	pthread_mutex_lock(&rtap->lock);
+	if (rtap->running && rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0) {
+		if (info.mtu != rtap->mtu) {
+			PMD_LOG(NOTICE, "%s: the MTU is now %u by another's hand, of the port %u",
+				rtap->ifname, info.mtu, dev->data->mtu);
+			rtap->mtu = info.mtu;
+			check_rx_room(dev, info.mtu);
+		}
+		grow_rx_room(dev, info.mtu);
+	}
+	pthread_mutex_unlock(&rtap->lock);
 }
 
 /* Only stripping is offered, so there is nothing else to be asked for. */

@@ -171,11 +171,25 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 		ret = rtap_kernel_mtu_set(rtap, dev->data->mtu);
 	if (ret == 0)
 		ret = rtap_files_resize(rtap, RTE_MAX(dev->data->nb_rx_queues, 1));
+	if (ret == 0)
+		ret = rtap_notify_configure(dev);
 	if (ret != 0)
 		return ret;
 	dev->data->scattered_rx = 0; /* until a queue is started so */
 	dev->data->lro = (dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0;
 	return 0;
+}
+
+/* Changes from now on are news to the application. */
+static void
+set_running(struct rte_eth_dev *dev, bool running)
+{
+	struct rtap_dev *rtap = rtap_dev(dev);
+
+	pthread_mutex_lock(&rtap->lock);
+	rtap->running = running;
+	rtap->link_told = dev->data->dev_link.link_status == RTE_ETH_LINK_UP;
+	pthread_mutex_unlock(&rtap->lock);
 }
 
 static int
@@ -188,17 +202,22 @@ rtap_dev_start(struct rte_eth_dev *dev)
 	if (ret != 0)
 		return ret;
 	ret = rtap_set_link_up(dev);
-	if (ret != 0)
+	if (ret != 0) {
 		rtap_queues_stop(dev);
-	return ret;
+		return ret;
+	}
+	set_running(dev, true);
+	rtap_mtu_follow(dev);
+	return 0;
 }
 
 static int
 rtap_dev_stop(struct rte_eth_dev *dev)
 {
+	set_running(dev, false);
 	rtap_carrier_set(rtap_dev(dev), false);
 	rtap_queues_stop(dev);
-	dev->data->dev_link.link_status = RTE_ETH_LINK_DOWN;
+	rtap_link_update(dev, 0);
 	return 0;
 }
 
@@ -247,11 +266,14 @@ rtap_dev_close(struct rte_eth_dev *dev)
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
+	rtap_notify_close(rtap);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		rtap_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		rtap_tx_queue_release(dev, i);
 	rtap_iface_close(rtap);
+	rtap_intr_close(rtap);
+	pthread_mutex_destroy(&rtap->lock);
 	dev->data->mac_addrs = NULL; /* part of the private data */
 	return 0;
 }
@@ -266,6 +288,7 @@ static const struct eth_dev_ops rtap_ops = {
 	.dev_set_link_up = rtap_set_link_up,
 	.dev_set_link_down = rtap_set_link_down,
 	.link_update = rtap_link_update,
+	.is_removed = rtap_is_removed,
 	.mac_addr_set = rtap_mac_addr_set,
 	.mtu_set = rtap_mtu_set,
 	.vlan_offload_set = rtap_vlan_offload_set,
@@ -279,12 +302,16 @@ static const struct eth_dev_ops rtap_ops = {
 	.rx_queue_stop = rtap_rx_queue_stop,
 	.rxq_info_get = rtap_rxq_info_get,
 	.rx_burst_mode_get = rtap_rx_burst_mode_get,
+	.rx_queue_intr_enable = rtap_rx_queue_intr_enable,
+	.rx_queue_intr_disable = rtap_rx_queue_intr_disable,
+	.get_monitor_addr = rtap_get_monitor_addr,
 	.tx_queue_setup = rtap_tx_queue_setup,
 	.tx_queue_release = rtap_tx_queue_release,
 	.tx_queue_start = rtap_tx_queue_start,
 	.tx_queue_stop = rtap_tx_queue_stop,
 	.txq_info_get = rtap_txq_info_get,
 	.tx_burst_mode_get = rtap_tx_burst_mode_get,
+	.tx_done_cleanup = rtap_tx_done_cleanup,
 	.stats_get = rtap_stats_get,
 	.stats_reset = rtap_stats_reset,
 	.xstats_get = rtap_xstats_get,
@@ -306,7 +333,9 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 	if (ret != 0)
 		return ret;
 	dev->data->mac_addrs = &rtap->mac;
-	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS | RTE_ETH_DEV_INTR_LSC |
+		RTE_ETH_DEV_INTR_RMV;
+	pthread_mutex_init(&rtap->lock, NULL);
 	dev->data->dev_link.link_speed = RTAP_LINK_SPEED;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
 	dev->data->dev_link.link_autoneg = RTE_ETH_LINK_FIXED;
@@ -314,6 +343,9 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 	dev->rx_pkt_burst = rtap_rx_burst;
 	dev->tx_pkt_burst = rtap_tx_burst;
 	dev->tx_pkt_prepare = rtap_tx_prepare;
+	dev->rx_queue_count = rtap_rx_queue_count;
+	dev->rx_descriptor_status = rtap_rx_descriptor_status;
+	dev->tx_descriptor_status = rtap_tx_descriptor_status;
 	PMD_LOG(INFO, "%s: interface %s, %s", dev->device->name, rtap->ifname,
 		rtap->caps.uring ? "io_uring" : "readv/writev");
 	return 0;

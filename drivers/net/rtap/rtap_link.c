@@ -17,9 +17,6 @@
 
 #include "rtap_link.h"
 
-/* A link message with all its attributes; the kernel sizes its own by page. */
-#define RTAP_NL_BUFSIZE 16384
-
 struct rtap_netlink {
 	struct mnl_socket *sock;
 	ino_t netns;
@@ -31,36 +28,56 @@ struct rtap_netlink {
 	} buf;
 };
 
+/* The namespace of the calling thread, in which a socket will be; 0: not known. */
+static ino_t
+current_netns(void)
+{
+	struct stat st;
+
+	return stat("/proc/thread-self/ns/net", &st) == 0 ? st.st_ino : 0;
+}
+
+static int
+open_socket(struct mnl_socket **out, int flags, unsigned int groups)
+{
+	struct mnl_socket *sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | flags);
+	int ret;
+
+	if (sock == NULL)
+		return -errno;
+	if (mnl_socket_bind(sock, groups, MNL_SOCKET_AUTOPID) < 0) {
+		ret = -errno;
+		mnl_socket_close(sock);
+		return ret;
+	}
+	*out = sock;
+	return 0;
+}
+
 int
 rtap_netlink_open(struct rtap_netlink **out)
 {
 	struct rtap_netlink *nl = calloc(1, sizeof(*nl));
-	struct stat st;
 	int ret;
 
 	if (nl == NULL)
 		return -ENOMEM;
-	/* The namespace of the calling thread, in which the socket will be. */
-	if (stat("/proc/thread-self/ns/net", &st) == 0)
-		nl->netns = st.st_ino;
-	nl->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (nl->sock == NULL) {
-		ret = -errno;
-		goto free_nl;
-	}
-	if (mnl_socket_bind(nl->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
-		ret = -errno;
-		goto close_sock;
+	nl->netns = current_netns();
+	ret = open_socket(&nl->sock, 0, 0);
+	if (ret != 0) {
+		free(nl);
+		return ret;
 	}
 	pthread_mutex_init(&nl->lock, NULL);
 	*out = nl;
 	return 0;
+}
 
-close_sock:
-	mnl_socket_close(nl->sock);
-free_nl:
-	free(nl);
-	return ret;
+int
+rtap_netlink_subscribe(const struct rtap_netlink *nl, struct mnl_socket **sock)
+{
+	return current_netns() == nl->netns ? open_socket(sock, SOCK_NONBLOCK, RTMGRP_LINK) :
+		-ENODEV;
 }
 
 void

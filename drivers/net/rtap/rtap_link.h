@@ -18,6 +18,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* A link message with all its attributes; the kernel sizes its own by page. */
+#define RTAP_NL_BUFSIZE 16384
+
+struct mnl_socket;
 struct rtap_netlink;
 
 struct rtap_link_info {
@@ -39,6 +43,11 @@ int rtap_netlink_open(struct rtap_netlink **nl);
 void rtap_netlink_close(struct rtap_netlink *nl);
 /** Inode number of the network namespace that the socket sees; 0: not known, without /proc. */
 ino_t rtap_netlink_netns(const struct rtap_netlink *nl);
+/**
+ * Open a socket on which the kernel announces changes of links, non-blocking, in the same
+ * namespace. The calling thread must be in that, else -ENODEV.
+ */
+int rtap_netlink_subscribe(const struct rtap_netlink *nl, struct mnl_socket **sock);
 
 int rtap_link_get(struct rtap_netlink *nl, unsigned int ifindex, struct rtap_link_info *info);
 int rtap_link_get_by_name(struct rtap_netlink *nl, const char *name,

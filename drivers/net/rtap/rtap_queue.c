@@ -342,6 +342,7 @@ rtap_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue_id, uint16_t nb_desc
 	rxq->deferred = conf->rx_deferred_start != 0;
 	rxq->offloads = conf->offloads;
 	rxq->probe = 1;
+	rxq->intr.epfd = -1;
 	ret = rxq_set_shape(rxq, dev, queue_id, offloads);
 	if (ret != 0)
 		goto free_rxq;
@@ -440,7 +441,7 @@ rxq_open(struct rte_eth_dev *dev, uint16_t queue_id)
 	}
 	rxq_set_memory(rxq, rtap->ifname, queue_id);
 	dev->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STARTED;
-	return 0;
+	return rtap_intr_queue_start(rxq);
 }
 
 static void
@@ -448,6 +449,7 @@ rxq_close(struct rte_eth_dev *dev, uint16_t queue_id)
 {
 	struct rtap_rxq *rxq = dev->data->rx_queues[queue_id];
 
+	rtap_intr_queue_stop(rxq);
 	rtap_ring_close(&rxq->ring);
 	rtap_rxq_free_mbufs(rxq);
 	dev->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STOPPED;
@@ -497,6 +499,8 @@ rtap_rx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
 		ret = files_settle(dev);
 	if (ret != 0)
 		rtap_rx_queue_stop(dev, queue_id);
+	else
+		rtap_mtu_follow(dev);
 	return ret;
 }
 
@@ -516,6 +520,7 @@ rtap_queues_stop(struct rte_eth_dev *dev)
 		rxq_close(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		rtap_tx_queue_stop(dev, i);
+	rtap_intr_stop(dev);
 }
 
 /* ethdev starts a port whose queue set-up has failed, if the application does not mind. */
@@ -546,6 +551,8 @@ rtap_queues_start(struct rte_eth_dev *dev)
 	int ret;
 
 	ret = check_queues(dev);
+	if (ret == 0)
+		ret = rtap_intr_start(dev);
 	if (ret != 0)
 		return ret;
 	for (i = 0; i < dev->data->nb_rx_queues && ret == 0; i++) {

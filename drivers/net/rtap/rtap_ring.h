@@ -180,4 +180,18 @@ rtap_ring_is_quiet(const struct rtap_ring *ring)
 		IO_URING_READ_ONCE(*cq->ktail) == *cq->khead;
 }
 
+/**
+ * The word of 32 bits in memory whose change ends the quiet; NULL: there is none. It moves when the
+ * ring is made again, which happens in calls of this interface only.
+ */
+static inline volatile uint32_t *
+rtap_ring_quiet_word(const struct rtap_ring *ring)
+{
+	if (!ring->open || !ring->caps.uring)
+		return NULL;
+	/* Without the flag, the kernel interrupts the thread and completes the poll. */
+	return (ring->caps.setup_flags & IORING_SETUP_TASKRUN_FLAG) != 0 ?
+		ring->uring.sq.kflags : ring->uring.cq.ktail;
+}
+
 #endif /* _RTAP_RING_H_ */

@@ -11,6 +11,9 @@
  * one found: one more than that, or twice as many when all found a packet. After a burst that
  * found none a poll is armed, and bursts cost nothing until a packet arrives.
  *
+ * A TAP does not tell how many packets wait in it. To count them, they are read ahead: the
+ * results stay in their slots, and bursts hand them up before they read any further.
+ *
  * The virtio-net header is read into the headroom, right in front of the frame.
  *
  * A TAP cuts off what does not fit in the buffers and says nothing. So a slot always has at
@@ -139,9 +142,9 @@ slot_fill(struct rtap_rxq *rxq, unsigned int idx, uint16_t segs)
 	return true;
 }
 
-/* Fill the first n slots; returns how many are filled. */
+/* Fill n slots from the first on; returns how many are filled. */
 static unsigned int
-rxq_fill(struct rtap_rxq *rxq, unsigned int n)
+rxq_fill(struct rtap_rxq *rxq, unsigned int first, unsigned int n)
 {
 	uint16_t segs = rte_atomic_load_explicit(&rxq->segs, rte_memory_order_acquire);
 	unsigned int i, max = rxq->nb_slots;
@@ -151,11 +154,11 @@ rxq_fill(struct rtap_rxq *rxq, unsigned int n)
 		max = rxq->nb_desc / segs;
 		max = RTE_MAX(max, 1U);
 	}
-	n = RTE_MIN(n, max);
-	for (i = 0; i < n; i++)
+	max = RTE_MIN(first + n, max);
+	for (i = first; i < max; i++)
 		if (!slot_fill(rxq, i, segs))
 			break;
-	return i;
+	return i - first;
 }
 
 void
@@ -170,6 +173,7 @@ rtap_rxq_free_mbufs(struct rtap_rxq *rxq)
 			slot->last - slot->first);
 		slot->first = slot->last = 0;
 	}
+	rxq->ahead = rxq->ahead_end = 0;
 	rte_pktmbuf_free_bulk(rxq->stock, rxq->nb_stock);
 	rxq->nb_stock = 0;
 }
@@ -269,33 +273,145 @@ rxq_adapt(struct rtap_rxq *rxq, unsigned int tried, unsigned int found, uint64_t
 	rxq->probe = RTE_MIN(probe, rxq->nb_slots);
 }
 
+/* Hand up what n slots from the first on hold; found: how many reads found something. */
+static inline uint16_t
+rxq_hand_up(struct rtap_rxq *rxq, unsigned int first, unsigned int n, struct rte_mbuf **pkts,
+		unsigned int *found)
+{
+	uint16_t nb_rx = 0;
+	unsigned int i;
+
+	*found = 0;
+	for (i = first; i < first + n; i++) {
+		if (rxq->reqs[i].res == -EAGAIN)
+			continue;
+		(*found)++;
+		pkts[nb_rx] = rxq_take(rxq, i);
+		nb_rx += pkts[nb_rx] != NULL;
+	}
+	return nb_rx;
+}
+
+/* Hand up what was read ahead. None is returned only if there is nothing good among it. */
+static uint16_t
+rxq_hand_up_ahead(struct rtap_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	unsigned int n, found;
+	uint16_t nb_rx = 0;
+
+	while (nb_rx == 0 && nb_pkts > 0 && rxq->ahead < rxq->ahead_end) {
+		n = RTE_MIN(nb_pkts, rxq->ahead_end - rxq->ahead);
+		nb_rx = rxq_hand_up(rxq, rxq->ahead, n, pkts, &found);
+		rxq->ahead += n;
+	}
+	if (rxq->ahead == rxq->ahead_end) {
+		rxq->ahead = rxq->ahead_end = 0;
+		rtap_intr_set_ready(rxq, false);
+	}
+	return nb_rx;
+}
+
 uint16_t
 rtap_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct rtap_rxq *rxq = queue;
 	uint64_t bytes = rxq->stats.bytes;
-	unsigned int tried, found = 0, i;
-	uint16_t nb_rx = 0;
+	unsigned int tried, found;
+	uint16_t nb_rx;
 
+	if (unlikely(rtap_rxq_is_ahead(rxq)))
+		return rxq_hand_up_ahead(rxq, pkts, nb_pkts);
 	if (rtap_ring_is_quiet(&rxq->ring))
 		return 0;
-	tried = rxq_fill(rxq, RTE_MIN(nb_pkts, rxq->probe));
+	tried = rxq_fill(rxq, 0, RTE_MIN(nb_pkts, rxq->probe));
 	if (unlikely(tried == 0))
 		return 0;
 
 	rtap_ring_readv(&rxq->ring, rxq->reqs, tried);
-	for (i = 0; i < tried; i++) {
-		if (rxq->reqs[i].res == -EAGAIN)
-			continue;
-		found++;
-		pkts[nb_rx] = rxq_take(rxq, i);
-		nb_rx += pkts[nb_rx] != NULL;
-	}
-
+	nb_rx = rxq_hand_up(rxq, 0, tried, pkts, &found);
 	rxq_adapt(rxq, tried, found, rxq->stats.bytes - bytes);
 	if (found == 0)
 		rtap_ring_arm(&rxq->ring);
 	return nb_rx;
+}
+
+/*
+ * Reading ahead
+ */
+
+/* The slots whose reads found something, of n from the first on; end: the one after the last. */
+static unsigned int
+rxq_found(const struct rtap_rxq *rxq, unsigned int first, unsigned int n, uint64_t *bytes,
+		uint16_t *end)
+{
+	unsigned int i, found = 0;
+
+	for (i = first; i < first + n; i++) {
+		if (rxq->reqs[i].res == -EAGAIN)
+			continue;
+		*bytes += RTE_MAX(rxq->reqs[i].res, 0);
+		*end = i + 1;
+		found++;
+	}
+	return found;
+}
+
+/* Read what waits into the slots behind those that hold results already. */
+static void
+rxq_read_ahead(struct rtap_rxq *rxq)
+{
+	unsigned int tried, found = 0, first;
+
+	do {
+		uint64_t bytes = 0;
+
+		first = rxq->ahead_end;
+		if (rtap_ring_is_quiet(&rxq->ring))
+			return;
+		tried = rxq_fill(rxq, first, RTE_MIN(rxq->probe, rxq->nb_slots - first));
+		if (tried == 0)
+			return;
+		rtap_ring_readv(&rxq->ring, &rxq->reqs[first], tried);
+		found = rxq_found(rxq, first, tried, &bytes, &rxq->ahead_end);
+		rxq_adapt(rxq, tried, found, bytes);
+	} while (found == tried);
+	if (found == 0)
+		rtap_ring_arm(&rxq->ring);
+}
+
+/* Reads that failed are among the results, and are no packets. */
+static int
+rxq_count_ahead(const struct rtap_rxq *rxq)
+{
+	unsigned int i;
+	int n = 0;
+
+	for (i = rxq->ahead; i < rxq->ahead_end; i++)
+		n += rxq->reqs[i].res >= 0;
+	return n;
+}
+
+int
+rtap_rx_queue_count(void *queue)
+{
+	struct rtap_rxq *rxq = queue;
+
+	rxq_read_ahead(rxq);
+	rtap_intr_set_ready(rxq, rtap_rxq_is_ahead(rxq));
+	return rxq_count_ahead(rxq);
+}
+
+/* Descriptors beyond the slots never have a buffer that a packet could be read into. */
+int
+rtap_rx_descriptor_status(void *queue, uint16_t offset)
+{
+	struct rtap_rxq *rxq = queue;
+
+	if (offset >= rxq->nb_desc)
+		return -EINVAL;
+	if (offset < rxq_count_ahead(rxq) || offset < rtap_rx_queue_count(rxq))
+		return RTE_ETH_RX_DESC_DONE;
+	return offset < rxq->nb_slots ? RTE_ETH_RX_DESC_AVAIL : RTE_ETH_RX_DESC_UNAVAIL;
 }
 
 const uint32_t *

@@ -276,3 +276,18 @@ rtap_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	}
 	return i;
 }
+
+/* A packet is sent when the burst that sends it returns: nothing is in use, nothing is kept. */
+int
+rtap_tx_descriptor_status(void *queue, uint16_t offset)
+{
+	const struct rtap_txq *txq = queue;
+
+	return offset < txq->nb_desc ? RTE_ETH_TX_DESC_DONE : -EINVAL;
+}
+
+int
+rtap_tx_done_cleanup(void *queue __rte_unused, uint32_t free_cnt __rte_unused)
+{
+	return 0;
+}
