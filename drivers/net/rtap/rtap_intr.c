@@ -245,8 +245,9 @@ static int
 monitor_check(const uint64_t value __rte_unused,
 		const uint64_t opaque[RTE_POWER_MONITOR_OPAQUE_SZ])
 {
-	const struct rtap_rxq *rxq = (const void *)(uintptr_t)opaque[0];
+	const struct rtap_rxq *rxq;
 
+	memcpy(&rxq, opaque, sizeof(rxq));
 	return rtap_rxq_is_ahead(rxq) || !rtap_ring_is_quiet(&rxq->ring) ? -1 : 0;
 }
 
@@ -262,7 +263,7 @@ rtap_get_monitor_addr(void *queue, struct rte_power_monitor_cond *cond)
 		.addr = word,
 		.size = sizeof(*word),
 		.fn = monitor_check,
-		.opaque = { (uintptr_t)rxq },
 	};
+	memcpy(cond->opaque, &rxq, sizeof(rxq));
 	return 0;
 }
