@@ -18,6 +18,7 @@
  * rtap_vnet.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
  * rtap_link.c		the interface behind it: netlink
+ * rtap_napi.c		NAPI of the interface: threads and the send buffer
  * rtap_stats.c		statistics
  */
 
@@ -35,6 +36,7 @@
 #include <rte_stdatomic.h>
 
 #include "rtap_devargs.h"
+#include "rtap_napi.h"
 #include "rtap_ring.h"
 #include "rtap_vnet.h"
 
@@ -190,6 +192,7 @@ struct rtap_dev {
 	uint32_t gso_max;		/* limit on merged packets that we set, 0: none */
 	uint32_t gso_max_found;		/* what we set it instead of */
 	struct rtap_ring_caps caps;
+	struct rtap_napi napi;
 	struct rtap_files files;
 	struct rtap_netlink *nl;	/* for rtap_netlink() */
 	struct rte_ether_addr mac;
@@ -246,6 +249,10 @@ int rtap_mtu_set(struct rte_eth_dev *dev, uint16_t mtu);
 int rtap_files_ctl(const struct rtap_files *files);
 /** Open or close TAP files until there are nb (0 to RTAP_QUEUES_MAX). Port stopped. */
 int rtap_files_resize(struct rtap_dev *rtap, uint16_t nb);
+/** Replace all files by one that is opened anew, as rtap->napi says. Needs multi_queue. */
+int rtap_files_renew(struct rtap_dev *rtap);
+/** Attach all files. */
+int rtap_files_attach(struct rtap_files *files);
 
 int rtap_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue_id, uint16_t nb_desc,
 		unsigned int socket_id, const struct rte_eth_rxconf *conf,

@@ -79,10 +79,10 @@ tap_remove_filters(int fd)
 int
 rtap_tap_reset(int fd)
 {
-	int size = RTAP_VNET_HDR_LEN, le = 1, sndbuf = INT_MAX, ret;
+	int size = RTAP_VNET_HDR_LEN, le = 1, ret;
 
 	tap_remove_filters(fd);
-	ret = tap_ioctl(fd, TUNSETSNDBUF, &sndbuf);
+	ret = rtap_tap_set_sndbuf(fd, 0);
 	if (ret == 0)
 		ret = tap_ioctl(fd, TUNSETVNETHDRSZ, &size);
 	if (ret == 0)
@@ -96,6 +96,15 @@ int
 rtap_tap_set_offload(int fd, unsigned int offload)
 {
 	return tap_ioctl_value(fd, TUNSETOFFLOAD, offload);
+}
+
+/* INT_MAX is what a new file has; with it alone, tun builds the packets in the fastest way. */
+int
+rtap_tap_set_sndbuf(int fd, uint32_t size)
+{
+	int sndbuf = size != 0 ? (int)size : INT_MAX;
+
+	return tap_ioctl(fd, TUNSETSNDBUF, &sndbuf);
 }
 
 int
