@@ -7,7 +7,9 @@
 #include "kperf.h"
 
 const struct path paths[] = {
-	{ "rtap", "net_rtap", &dpdk_ops, "net_rtap", DPDK_OFFLOAD },
+	{ "rtap", "net_rtap", &dpdk_ops, "net_rtap,napi=off", DPDK_OFFLOAD },
+	{ "rtap-napi", "net_rtap with threaded NAPI", &dpdk_ops, "net_rtap,napi=threaded",
+		DPDK_OFFLOAD },
 	{ "rtap-rw", "net_rtap without io_uring", &dpdk_ops, "net_rtap,io=rw", DPDK_OFFLOAD },
 	{ "net_tap", "DPDK's own TAP driver", &dpdk_ops, "net_tap", 0 },
 	{ "af_packet", "net_af_packet on one end of a veth pair", &dpdk_ops,
@@ -42,7 +44,7 @@ const unsigned int nb_paths = RTE_DIM(paths);
 #define LOOPS " loop-rw loop-uring loop-file loop-buf"
 #define TX_TRIALS " loop-sqpoll loop-ringfd loop-skip loop-hdrlen loop-sndbuf"
 #define RX_TRIALS " loop-sqpoll loop-link loop-multi"
-#define PAIR_PATHS PEERS " veth loop-rw loop-uring loop-file"
+#define PAIR_PATHS PEERS " rtap-napi veth loop-rw loop-uring loop-file"
 
 const struct bench_case cases[] = {
 	/* Frame sizes; the smallest with everything that was ever tried */
@@ -59,7 +61,7 @@ const struct bench_case cases[] = {
 	{ &test_tx, { 64, 64, 1 }, PEERS LOOPS },
 	{ &test_tx, { 64, 256, 1 }, PEERS LOOPS },
 	/* Where frames go */
-	{ &test_tx, { 64, 32, 1, .to = TO_SOCKET }, PEERS LOOPS, true },
+	{ &test_tx, { 64, 32, 1, .to = TO_SOCKET }, PEERS " rtap-napi" LOOPS, true },
 	{ &test_tx, { 64, 32, 1, .to = TO_CLOSED }, PEERS LOOPS },
 	/* Queues */
 	{ &test_tx, { 64, 32, 2 }, PEERS LOOPS " loop-steer" },
