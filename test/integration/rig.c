@@ -623,8 +623,12 @@ kernel_send(int sock, const void *data, size_t len)
 size_t
 kernel_recv(int sock, void *data, size_t size)
 {
-	ssize_t ret = recv(sock, data, size, MSG_TRUNC);
+	ssize_t ret;
 
+	/* Work that the kernel does for io_uring on this thread interrupts a wait. */
+	do
+		ret = recv(sock, data, size, MSG_TRUNC);
+	while (ret < 0 && errno == EINTR);
 	CHECK(ret >= 0, "nothing arrives in the kernel: %s", strerror(errno));
 	CHECK((size_t)ret <= size, "a frame of %zd bytes does not fit into %zu", ret, size);
 	return ret;
