@@ -7,7 +7,7 @@
 #include "kperf.h"
 
 const struct path paths[] = {
-	{ "rtap", "net_rtap", &dpdk_ops, "net_rtap", NULL, DPDK_OFFLOAD },
+	{ "rtap", "net_rtap", &dpdk_ops, "net_rtap", "napi=off", DPDK_OFFLOAD },
 	{ "rtap-rw", "net_rtap without io_uring", &dpdk_ops, "net_rtap", "io=rw", DPDK_OFFLOAD },
 	{ "rtap-napi", "net_rtap, and a kernel thread for the stack's part", &dpdk_ops,
 		"net_rtap", "napi=threaded", DPDK_OFFLOAD | DPDK_MODE },

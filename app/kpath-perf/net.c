@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -59,11 +60,21 @@ make_namespace(void)
 	return own_namespace();
 }
 
+/* The interfaces in sysfs are those of the namespace that mounts it; threaded NAPI is set there. */
+static void
+show_home(void)
+{
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("sysfs", "/sys", "sysfs", 0, NULL) != 0)
+		fprintf(stderr, "sysfs shows other interfaces: %s\n", strerror(errno));
+}
+
 void
 net_init(void)
 {
 	net_far = make_namespace();
 	net_home = make_namespace();
+	show_home();
 }
 
 void

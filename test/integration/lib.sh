@@ -23,11 +23,13 @@
 #
 # Environment: RTAP_BUILD   build directory that holds drivers/librte_net_rtap.so
 #              RTAP_IO      io= device argument: uring (default), rw, auto
+#              RTAP_NAPI    napi= device argument: auto (default), off, on, threaded
 #              RTAP_TESTPMD program to run, default dpdk-testpmd
 
 set -euo pipefail
 
 io=${RTAP_IO:-uring}
+napi=${RTAP_NAPI:-auto}
 testpmd=${RTAP_TESTPMD:-dpdk-testpmd}
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${RTAP_BUILD:-$top/build}
@@ -161,7 +163,7 @@ eal_args=(--lcores "0@($cpus),1@($cpus)" "${eal_memory[@]}" --no-pci --no-teleme
 # vdev NUMBER [ARGUMENTS]: the device tapNUMBER.
 vdev()
 {
-	echo "net_rtap$1,iface=tap$1,io=$io${2:+,$2}"
+	echo "net_rtap$1,iface=tap$1,io=$io,napi=$napi${2:+,$2}"
 }
 
 # testpmd_start EAL-ARGUMENT... -- TESTPMD-ARGUMENT...

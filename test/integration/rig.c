@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -220,6 +221,16 @@ rig_init_namespace(int argc, char **argv)
 		rig_skip("may not silence IPv6");
 	for (i = 0; i < sizeof(pattern); i++)
 		pattern[i] = rig_random(256);
+}
+
+void
+rig_mount_sysfs(void)
+{
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("sysfs", "/sys", "sysfs", 0, NULL) != 0)
+		rig_skip("may not mount sysfs: %s", strerror(errno));
+	if (access("/sys/class/net/lo/threaded", W_OK) != 0)
+		rig_skip("sysfs cannot be written to: %s", strerror(errno));
 }
 
 void
@@ -645,6 +656,7 @@ kernel_recv(int sock, void *data, size_t size)
 {
 	ssize_t ret;
 
+	/* Work that the kernel does for io_uring on this thread interrupts a wait. */
 	do
 		ret = recv(sock, data, size, MSG_TRUNC);
 	while (ret < 0 && errno == EINTR);

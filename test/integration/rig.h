@@ -77,6 +77,8 @@ void rig_init(int argc, char **argv);
 /** Enter the namespace, without starting DPDK: for a test that forks. Then rig_init_eal(). */
 void rig_init_namespace(int argc, char **argv);
 void rig_init_eal(void);
+/** Between these two: have sysfs show the namespace, where threaded NAPI is switched on. */
+void rig_mount_sysfs(void);
 /** Say what comes next. */
 void rig_case(const char *name);
 /** All went well. */

@@ -76,6 +76,8 @@ test_defaults(void)
 		CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_KERNEL);
 		CU_ASSERT_EQUAL(args.io, RTAP_IO_AUTO);
 	}
+	CU_ASSERT_EQUAL(args.napi, RTAP_NAPI_AUTO);
+	CU_ASSERT_EQUAL(args.sndbuf, 0);
 	/* One given, the others not. */
 	CU_ASSERT(takes("persist=1"));
 	CU_ASSERT_STRING_EQUAL(args.iface, "rtap%d");
@@ -89,12 +91,15 @@ test_all(void)
 {
 	static const struct rte_ether_addr mac = {{ 0x02, 0, 0, 0xab, 0xcd, 0xef }};
 
-	CU_ASSERT(takes("iface=tap7,persist=1,mac=02:00:00:ab:CD:ef,io=uring"));
+	CU_ASSERT(takes("iface=tap7,persist=1,mac=02:00:00:ab:CD:ef,io=uring,napi=on,"
+		"sndbuf=65537"));
 	CU_ASSERT_STRING_EQUAL(args.iface, "tap7");
 	CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_ON);
 	CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_GIVEN);
 	CU_ASSERT(rte_is_same_ether_addr(&args.mac, &mac));
 	CU_ASSERT_EQUAL(args.io, RTAP_IO_URING);
+	CU_ASSERT_EQUAL(args.napi, RTAP_NAPI_ON);
+	CU_ASSERT_EQUAL(args.sndbuf, 65537);
 
 	CU_ASSERT(takes("io=rw,mac=fixed,persist=0,iface=x"));
 	CU_ASSERT_STRING_EQUAL(args.iface, "x");
@@ -199,6 +204,43 @@ test_uso(void)
 		CU_ASSERT(refuses(bad[i], "'uso'", "0 or 1"));
 }
 
+test_napi(void)
+{
+	static const char * const bad[] = {
+		"napi", "napi=", "napi=On", "napi=1", "napi=0", "napi=threads", "napi=on ",
+	};
+	unsigned int i;
+
+	CU_ASSERT(takes("napi=auto"));
+	CU_ASSERT_EQUAL(args.napi, RTAP_NAPI_AUTO);
+	CU_ASSERT(takes("napi=off"));
+	CU_ASSERT_EQUAL(args.napi, RTAP_NAPI_OFF);
+	CU_ASSERT(takes("napi=on"));
+	CU_ASSERT_EQUAL(args.napi, RTAP_NAPI_ON);
+	CU_ASSERT(takes("napi=threaded"));
+	CU_ASSERT_EQUAL(args.napi, RTAP_NAPI_THREADED);
+	for (i = 0; i < RTE_DIM(bad); i++)
+		CU_ASSERT(refuses(bad[i], "'napi'", "'auto', 'off', 'on' or 'threaded'"));
+}
+
+static void
+test_sndbuf(void)
+{
+	static const char * const bad[] = {
+		"sndbuf", "sndbuf=", "sndbuf=0", "sndbuf=65535", "sndbuf=1073741825", "sndbuf=-1",
+		"sndbuf=+65536", "sndbuf= 65536", "sndbuf=65536 ", "sndbuf=64k", "sndbuf=0x10000",
+		"sndbuf=4295032832", "sndbuf=99999999999999999999999", "sndbuf=unlimited",
+	};
+	unsigned int i;
+
+	CU_ASSERT(takes("sndbuf=65536"));
+	CU_ASSERT_EQUAL(args.sndbuf, 65536);
+	CU_ASSERT(takes("sndbuf=1073741824"));
+	CU_ASSERT_EQUAL(args.sndbuf, 1073741824);
+	for (i = 0; i < RTE_DIM(bad); i++)
+		CU_ASSERT(refuses(bad[i], "'sndbuf'", "bytes from 65536 to 1073741824"));
+}
+
 static void
 test_duplicates(void)
 {
@@ -209,6 +251,8 @@ test_duplicates(void)
 	CU_ASSERT(refuses("mac=fixed,io=rw,mac=02:00:00:00:00:01", "'mac'", "more than once"));
 	CU_ASSERT(refuses("uso,uso=1", "'uso'", "more than once"));
 	CU_ASSERT(refuses("io=rw,io=auto", "'io'", "more than once"));
+	CU_ASSERT(refuses("napi=on,napi=on", "'napi'", "more than once"));
+	CU_ASSERT(refuses("sndbuf=65536,sndbuf=65536", "'sndbuf'", "more than once"));
 }
 
 /* The message names the key and lists all that there are. */
@@ -216,7 +260,9 @@ static void
 test_unknown(void)
 {
 	static const char * const bad[] = { "foo", "foo=1", "iface=a,foo=1", "foo,iface=a" };
-	static const char * const keys[] = { "iface", "persist", "mac", "io" };
+	static const char * const keys[] = {
+		"iface", "persist", "mac", "io", "napi", "sndbuf",
+	};
 	unsigned int i, j;
 
 	for (i = 0; i < RTE_DIM(bad); i++)
@@ -254,6 +300,10 @@ main(void)
 		{ "mac", test_mac },
 		{ "io", test_io },
 		{ "uso", test_uso },
+}
+
+		{ "napi", test_napi },
+		{ "sndbuf", test_sndbuf },
 		{ "duplicates", test_duplicates },
 		{ "unknown keys", test_unknown },
 		{ "unparsable", test_unparsable },

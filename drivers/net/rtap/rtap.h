@@ -20,6 +20,7 @@
  * rtap_vnet*.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
  * rtap_link.c		the interface behind it: netlink
+ * rtap_napi.c		NAPI of the interface: threads and the send buffer
  * rtap_stats.c		statistics
  */
 
@@ -37,6 +38,7 @@
 #include <rte_stdatomic.h>
 
 #include "rtap_devargs.h"
+#include "rtap_napi.h"
 #include "rtap_ring.h"
 #include "rtap_vnet_edit.h"
 
@@ -225,6 +227,7 @@ struct rtap_dev {
 	uint32_t gso_max;		/* limit on merged packets that we set, 0: none */
 	uint32_t gso_max_found;		/* what we set it instead of */
 	struct rtap_ring_caps caps;
+	struct rtap_napi napi;
 	struct rtap_files files;
 	struct rtap_netlink *nl;	/* for rtap_netlink() */
 	struct rtap_notify *notify;	/* NULL: not asked for */
@@ -292,6 +295,10 @@ int rtap_vlan_offload_set(struct rte_eth_dev *dev, int mask);
 int rtap_files_ctl(const struct rtap_files *files);
 /** Open or close TAP files until there are nb (0 to RTAP_QUEUES_MAX). Port stopped. */
 int rtap_files_resize(struct rtap_dev *rtap, uint16_t nb);
+/** Replace all files by one that is opened anew, as rtap->napi says. Needs multi_queue. */
+int rtap_files_renew(struct rtap_dev *rtap);
+/** Attach all files. */
+int rtap_files_attach(struct rtap_files *files);
 
 int rtap_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue_id, uint16_t nb_desc,
 		unsigned int socket_id, const struct rte_eth_rxconf *conf,

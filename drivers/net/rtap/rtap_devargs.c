@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -71,6 +72,18 @@ parse_mac(const char *value, struct rtap_devargs *args)
 	return 0;
 }
 
+/* The index of a value in a list of names, or -EINVAL. */
+static int
+parse_name(const char *value, const char * const *names, size_t n)
+{
+	size_t i;
+
+	for (i = 0; value != NULL && i < n; i++)
+		if (strcmp(value, names[i]) == 0)
+			return i;
+	return -EINVAL;
+}
+
 static int
 parse_io(const char *value, struct rtap_devargs *args)
 {
@@ -79,15 +92,46 @@ parse_io(const char *value, struct rtap_devargs *args)
 		[RTAP_IO_URING] = "uring",
 		[RTAP_IO_RW] = "rw",
 	};
-	size_t i;
+	int io = parse_name(value, names, RTE_DIM(names));
 
-	for (i = 0; value != NULL && i < RTE_DIM(names); i++) {
-		if (strcmp(value, names[i]) == 0) {
-			args->io = i;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	if (io < 0)
+		return io;
+	args->io = io;
+	return 0;
+}
+
+static int
+parse_napi(const char *value, struct rtap_devargs *args)
+{
+	static const char * const names[] = {
+		[RTAP_NAPI_AUTO] = "auto",
+		[RTAP_NAPI_OFF] = "off",
+		[RTAP_NAPI_ON] = "on",
+		[RTAP_NAPI_THREADED] = "threaded",
+	};
+	int napi = parse_name(value, names, RTE_DIM(names));
+
+	if (napi < 0)
+		return napi;
+	args->napi = napi;
+	return 0;
+}
+
+static int
+parse_sndbuf(const char *value, struct rtap_devargs *args)
+{
+	unsigned long size;
+	char *end;
+
+	/* strtoul() would take a sign, and spaces before it. */
+	if (value == NULL || !isdigit((unsigned char)value[0]))
+		return -EINVAL;
+	errno = 0;
+	size = strtoul(value, &end, 10);
+	if (errno != 0 || *end != '\0' || size < RTAP_SNDBUF_MIN || size > RTAP_SNDBUF_MAX)
+		return -EINVAL;
+	args->sndbuf = size;
+	return 0;
 }
 
 static const struct {
@@ -100,6 +144,10 @@ static const struct {
 	{ RTAP_ARG_MAC, parse_mac, "'fixed' or a unicast address like 02:00:00:00:00:01" },
 	{ RTAP_ARG_IO, parse_io, "'auto', 'uring' or 'rw'" },
 	{ RTAP_ARG_USO, parse_uso, "0 or 1" },
+	{ RTAP_ARG_NAPI, parse_napi, "'auto', 'off', 'on' or 'threaded'" },
+	{ RTAP_ARG_SNDBUF, parse_sndbuf,
+		"a number of bytes from " RTE_STR(RTAP_SNDBUF_MIN) " to "
+		RTE_STR(RTAP_SNDBUF_MAX) },
 };
 
 static int

@@ -7,6 +7,7 @@
 
 #include <net/if.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <rte_ether.h>
 
@@ -17,13 +18,17 @@
 #define RTAP_ARG_MAC "mac"
 #define RTAP_ARG_IO "io"
 #define RTAP_ARG_USO "uso"
+#define RTAP_ARG_NAPI "napi"
+#define RTAP_ARG_SNDBUF "sndbuf"
 
 #define RTAP_PARAM_STRING \
 	RTAP_ARG_IFACE "=<string> " \
 	RTAP_ARG_PERSIST "=<0|1> " \
 	RTAP_ARG_MAC "=fixed|<xx:xx:xx:xx:xx:xx> " \
 	RTAP_ARG_IO "=auto|uring|rw " \
-	RTAP_ARG_USO "=<0|1>"
+	RTAP_ARG_USO "=<0|1> " \
+	RTAP_ARG_NAPI "=auto|off|on|threaded " \
+	RTAP_ARG_SNDBUF "=<bytes>"
 
 enum rtap_persist {
 	RTAP_PERSIST_KEEP,	/* as the interface is: a new one goes with the port */
@@ -37,6 +42,21 @@ enum rtap_mac {
 	RTAP_MAC_GIVEN,
 };
 
+/* Who runs the kernel's receive path for the packets that we send. */
+enum rtap_napi_mode {
+	RTAP_NAPI_AUTO,
+	RTAP_NAPI_OFF,		/* the thread that sends them, at once */
+	RTAP_NAPI_ON,		/* NAPI, with GRO: a softirq, mostly on the same CPU */
+	RTAP_NAPI_THREADED,	/* NAPI in a kernel thread of each queue */
+};
+
+/*
+ * Limits of the send buffer, in bytes. The kernel takes a packet if there is less than the limit
+ * in the buffer, however large the packet is; the least is what a merged packet fills anyway.
+ */
+#define RTAP_SNDBUF_MIN 65536
+#define RTAP_SNDBUF_MAX 1073741824
+
 struct rtap_devargs {
 	char iface[IF_NAMESIZE];
 	enum rtap_persist persist;
@@ -44,6 +64,8 @@ struct rtap_devargs {
 	struct rte_ether_addr mac;	/* with RTAP_MAC_GIVEN */
 	enum rtap_io_mode io;
 	bool uso;	/* merged UDP packets with LRO */
+	enum rtap_napi_mode napi;
+	uint32_t sndbuf;		/* bytes; 0: the default */
 };
 
 /**

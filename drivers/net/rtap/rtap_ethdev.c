@@ -148,6 +148,16 @@ configure_lro_limit(struct rte_eth_dev *dev)
 	return ret;
 }
 
+static int
+configure_napi(struct rte_eth_dev *dev)
+{
+	const struct rte_eth_conf *conf = &dev->data->dev_conf;
+	bool large = (conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0 ||
+		(conf->txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+
+	return rtap_napi_configure(rtap_dev(dev), large);
+}
+
 /* Packets that have waited since the port was stopped are old, and perhaps too large by now. */
 static void
 drain_files(const struct rtap_files *files)
@@ -165,6 +175,8 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 	int ret;
 
 	ret = configure_offloads(dev);
+	if (ret == 0)
+		ret = configure_napi(dev);
 	if (ret == 0)
 		ret = configure_lro_limit(dev);
 	if (ret == 0)
@@ -253,8 +265,9 @@ rtap_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue_id,
 
 	if (txq == NULL)
 		return -EINVAL;
-	snprintf(mode->info, sizeof(mode->info), "%s",
-		burst_caps(dev, &txq->ring)->uring ? "io_uring" : "writev");
+	snprintf(mode->info, sizeof(mode->info), "%s%s",
+		burst_caps(dev, &txq->ring)->uring ? "io_uring" : "writev",
+		rtap_napi_name(rtap_dev(dev)));
 	return 0;
 }
 

@@ -70,7 +70,7 @@ static int
 tap_open_once(struct rtap_dev *rtap, const char *name)
 {
 	struct rtap_link_info info;
-	int flags = IFF_MULTI_QUEUE;
+	int flags = IFF_MULTI_QUEUE | rtap_napi_open_flag(rtap);
 	int ret, fd;
 
 	rtap->created = true;
@@ -86,7 +86,7 @@ tap_open_once(struct rtap_dev *rtap, const char *name)
 		if (rtap->created)
 			flags |= IFF_TUN_EXCL;
 		else if (!info.multi_queue)
-			flags = 0;
+			flags &= ~IFF_MULTI_QUEUE;
 	}
 	rtap->files.multi_queue = (flags & IFF_MULTI_QUEUE) != 0;
 	fd = rtap_tap_open(name, flags, rtap->ifname);
@@ -251,7 +251,7 @@ tap_init(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *dev
 
 /* Leave an interface that persists without what only made sense with a port behind it. */
 static void
-put_back(const struct rtap_dev *rtap)
+put_back(struct rtap_dev *rtap)
 {
 	struct rtap_netlink *nl = rtap_netlink(rtap);
 	unsigned int flags = (rtap->promiscuous ? IFF_PROMISC : 0) |
@@ -261,6 +261,7 @@ put_back(const struct rtap_dev *rtap)
 		rtap_link_set_flags(nl, rtap->ifindex, 0, flags);
 	if (rtap->gso_max != 0)
 		rtap_link_set_gso_max(nl, rtap->ifindex, rtap->gso_max_found);
+	rtap_napi_put_back(rtap);
 	if (rtap->offload != 0)
 		rtap_tap_set_offload(rtap_files_ctl(&rtap->files), 0);
 }
@@ -276,6 +277,7 @@ rtap_iface_close(struct rtap_dev *rtap)
 		put_back(rtap);
 	else if (rtap->ifindex != 0) /* else it goes with its file */
 		rtap_link_delete(rtap_netlink(rtap), rtap->ifindex);
+	rtap_napi_close(rtap);
 	rtap_files_resize(rtap, 0);
 	rtap_netlink_close(rtap->nl);
 	rtap->nl = NULL;
@@ -291,6 +293,9 @@ rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const ch
 		PMD_LOG(ERR, "cannot open a netlink socket: %s", strerror(-ret));
 		return ret;
 	}
+	rtap->napi.asked = args->napi;
+	rtap->napi.sndbuf_asked = args->sndbuf;
+	rtap_napi_choose(rtap, false);
 	ret = tap_open(rtap, args->iface);
 	if (ret == 0)
 		ret = tap_init_io(rtap, args->io);
@@ -298,6 +303,8 @@ rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const ch
 		ret = tap_init_offload(rtap, args);
 	if (ret == 0)
 		ret = tap_init(rtap, args, device);
+	if (ret == 0)
+		ret = rtap_napi_apply(rtap);
 	if (ret != 0)
 		rtap_iface_close(rtap);
 	return ret;

@@ -160,8 +160,11 @@ parse_tun_attr(const struct nlattr *attr, void *arg)
 		info->multi_queue = mnl_attr_get_u8(attr) != 0;
 		break;
 	case IFLA_TUN_NUM_QUEUES:
-	case IFLA_TUN_NUM_DISABLED_QUEUES:
 		info->nb_files += mnl_attr_get_u32(attr);
+		break;
+	case IFLA_TUN_NUM_DISABLED_QUEUES:
+		info->nb_detached = mnl_attr_get_u32(attr);
+		info->nb_files += info->nb_detached;
 		break;
 	}
 	return MNL_CB_OK;

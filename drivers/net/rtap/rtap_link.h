@@ -37,6 +37,7 @@ struct rtap_link_info {
 	bool is_tap;
 	bool multi_queue;
 	uint32_t nb_files;		/* open files of a multi-queue TAP, attached or not */
+	uint32_t nb_detached;		/* those that are not */
 };
 
 int rtap_netlink_open(struct rtap_netlink **nl);

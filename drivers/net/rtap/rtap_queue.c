@@ -107,13 +107,19 @@ files_open_next(struct rtap_dev *rtap)
 	for (i = 0; (fd == -EBUSY || fd == -E2BIG) && i < RTAP_RETRIES; i++) {
 		if (i > 0)
 			rte_delay_us_sleep(RTAP_RETRY_US);
-		fd = rtap_tap_open(rtap->ifname, IFF_MULTI_QUEUE, rtap->ifname);
+		fd = rtap_tap_open(rtap->ifname, IFF_MULTI_QUEUE | rtap_napi_open_flag(rtap),
+			rtap->ifname);
 	}
 	if (fd < 0)
 		return fd;
 	if (!is_of_interface(rtap, fd)) {
 		close(fd);
 		return -ENODEV;
+	}
+	ret = rtap_tap_set_sndbuf(fd, rtap->napi.sndbuf);
+	if (ret != 0) {
+		close(fd);
+		return ret;
 	}
 	files->fds[files->nb_fds] = fd;
 	files->attached[files->nb_fds++] = true;
@@ -139,6 +145,36 @@ rtap_files_resize(struct rtap_dev *rtap, uint16_t nb)
 		PMD_LOG(ERR, "%s: cannot have %u TAP files: %s", rtap->ifname, nb,
 			ret == -ENODEV ? "the interface is in another network namespace" :
 			strerror(-ret));
+	return ret;
+}
+
+int
+rtap_files_renew(struct rtap_dev *rtap)
+{
+	struct rtap_files *files = &rtap->files;
+	int ret;
+
+	ret = rtap_files_resize(rtap, 1);
+	if (ret == 0)
+		ret = rtap_files_resize(rtap, 2);
+	if (ret != 0)
+		return ret;
+	/* Both are attached. */
+	RTE_SWAP(files->fds[0], files->fds[1]);
+	return rtap_files_resize(rtap, 1);
+}
+
+int
+rtap_files_attach(struct rtap_files *files)
+{
+	int ret = 0;
+	uint16_t i;
+
+	for (i = 0; i < files->nb_fds && ret == 0; i++) {
+		if (!files->attached[i])
+			ret = rtap_tap_set_attached(files->fds[i], true);
+		files->attached[i] = ret == 0;
+	}
 	return ret;
 }
 

@@ -392,11 +392,11 @@ uring_hand_over(struct rtap_ring *ring)
 }
 
 /*
- * Submit what is queued, claiming the ring first if nobody has.
+ * Submit what is queued, claiming the ring first if nobody has, and wait for that many completions.
  * Returns -EEXIST when another thread owns it.
  */
 static int
-uring_submit(struct rtap_ring *ring)
+uring_submit_and_wait(struct rtap_ring *ring, unsigned int wait)
 {
 	int ret;
 
@@ -410,9 +410,15 @@ uring_submit(struct rtap_ring *ring)
 	}
 	do {
 		ring->stats.enters++;
-		ret = io_uring_submit(&ring->uring);
+		ret = io_uring_submit_and_wait(&ring->uring, wait);
 	} while (unlikely(ret == -EINTR));
 	return ret;
+}
+
+static int
+uring_submit(struct rtap_ring *ring)
+{
+	return uring_submit_and_wait(ring, 0);
 }
 
 static void
@@ -471,16 +477,29 @@ uring_ops(const struct rtap_ring *ring, int op)
 	};
 }
 
+/*
+ * Writes that must not overtake each other are linked: the kernel begins one when the one before
+ * has succeeded, and cancels the rest when it has failed.
+ */
+static bool
+is_chain(const struct rtap_ring *ring, int op)
+{
+	return op == IORING_OP_WRITEV && ring->caps.ordered;
+}
+
 static unsigned int
 uring_prep(struct rtap_ring *ring, const struct rtap_req *reqs, unsigned int n,
 		unsigned int file, int op)
 {
 	const struct ring_ops ops = uring_ops(ring, op);
+	struct io_uring_sqe *sqe = NULL;
 	unsigned int i, queued = 0;
+	uint8_t flags = IOSQE_FIXED_FILE;
 
+	if (is_chain(ring, op))
+		flags |= IOSQE_IO_LINK;
 	for (i = 0; i < n; i++) {
 		const struct rtap_req *req = &reqs[i];
-		struct io_uring_sqe *sqe;
 
 		if (unlikely(req->iovcnt == 0))
 			continue;
@@ -490,11 +509,13 @@ uring_prep(struct rtap_ring *ring, const struct rtap_req *reqs, unsigned int n,
 				req->iov->iov_len, 0);
 		else
 			io_uring_prep_rw(ops.vec, sqe, file, req->iov, req->iovcnt, 0);
-		sqe->flags = IOSQE_FIXED_FILE;
+		sqe->flags = flags;
 		sqe->rw_flags = ring->caps.rw_flags;
 		sqe->user_data = i;
 		queued++;
 	}
+	if (sqe != NULL)
+		sqe->flags = IOSQE_FIXED_FILE; /* the last one ends a chain */
 	return queued;
 }
 
@@ -523,8 +544,8 @@ uring_cancel(struct rtap_ring *ring)
 }
 
 /*
- * Requests complete while they are submitted; the second part is there for those that do not,
- * so that nothing is left in the kernel.
+ * Requests complete while they are submitted, those of a chain while it is waited for; the second
+ * part is there for those that do not, so that nothing is left in the kernel.
  *
  * Returns a negative errno if the kernel refused the batch or a part of it; the requests that
  * it did not take keep their res. The ring must be rebuilt then: it still queues them.
@@ -538,7 +559,7 @@ uring_batch(struct rtap_ring *ring, struct rtap_req *reqs, unsigned int n, unsig
 
 	queued = uring_prep(ring, reqs, n, file, op);
 	while (submitted < queued) {
-		ret = uring_submit(ring);
+		ret = uring_submit_and_wait(ring, is_chain(ring, op) ? queued - done : 0);
 		if (unlikely(ret < 0))
 			return ret;
 		submitted += ret;
@@ -555,6 +576,27 @@ uring_batch(struct rtap_ring *ring, struct rtap_req *reqs, unsigned int n, unsig
 		}
 	}
 	return 0;
+}
+
+/*
+ * A batch, or a chain of writes. A write that can never succeed breaks the chain, and those after
+ * it follow in another.
+ */
+static int
+uring_batches(struct rtap_ring *ring, struct rtap_req *reqs, unsigned int n, unsigned int file,
+		int op)
+{
+	unsigned int i = 0;
+	int ret;
+
+	do {
+		ret = uring_batch(ring, &reqs[i], n - i, file, op);
+		if (likely(!is_chain(ring, op)) || ret != 0)
+			break;
+		while (i < n && (reqs[i].iovcnt == 0 || reqs[i].res >= 0))
+			i++;
+	} while (i < n && reqs[i].res != -EAGAIN && ++i < n);
+	return ret;
 }
 
 static void
@@ -594,11 +636,11 @@ ring_batch(struct rtap_ring *ring, struct rtap_req *reqs, unsigned int n, unsign
 	if (unlikely(!ring->open))
 		return;
 	if (likely(ring->caps.uring)) {
-		ret = uring_batch(ring, reqs, n, file, op);
+		ret = uring_batches(ring, reqs, n, file, op);
 		if (unlikely(ret == -EEXIST)) {
 			uring_hand_over(ring);
 			if (ring->caps.uring)
-				ret = uring_batch(ring, reqs, n, file, op);
+				ret = uring_batches(ring, reqs, n, file, op);
 		}
 		if (likely(ret == 0)) {
 			ring->failures = 0;
@@ -649,8 +691,10 @@ void
 rtap_ring_writev(struct rtap_ring *ring, unsigned int file, struct rtap_req *reqs,
 		unsigned int n)
 {
-	/* A batch pays from two on. */
-	if (n == 1 && ring->open)
+	/* A batch pays from two on. To wait for a chain is safe if no write in it waits. */
+	bool single = n == 1 || (ring->caps.ordered && ring->caps.rw_flags == 0);
+
+	if (unlikely(single && ring->open))
 		rw_batch(ring, reqs, n, file, IORING_OP_WRITEV);
 	else
 		ring_batch(ring, reqs, n, file, IORING_OP_WRITEV);

@@ -67,6 +67,7 @@ struct rtap_ring_caps {
 	bool readv_fixed;	/* vectored reads of registered memory: Linux 6.15 */
 	uint32_t setup_flags;	/* IORING_SETUP_*, without R_DISABLED */
 	int rw_flags;		/* RWF_NOWAIT or 0 */
+	bool ordered;		/* set by the user: nothing is written after what was refused */
 };
 
 /*

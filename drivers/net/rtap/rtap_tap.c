@@ -79,10 +79,10 @@ tap_remove_filters(int fd)
 int
 rtap_tap_reset(int fd)
 {
-	int size = RTAP_VNET_HDR_LEN, le = 1, sndbuf = INT_MAX, ret;
+	int size = RTAP_VNET_HDR_LEN, le = 1, ret;
 
 	tap_remove_filters(fd);
-	ret = tap_ioctl(fd, TUNSETSNDBUF, &sndbuf);
+	ret = rtap_tap_set_sndbuf(fd, 0);
 	if (ret == 0)
 		ret = tap_ioctl(fd, TUNSETVNETHDRSZ, &size);
 	if (ret == 0)
@@ -111,6 +111,15 @@ rtap_tap_probe_offload(int fd, unsigned int *known)
 		if (rtap_tap_set_offload(fd, basic | groups[i]) == 0)
 			*known |= groups[i];
 	return rtap_tap_set_offload(fd, 0);
+}
+
+/* INT_MAX is what a new file has; with it alone, tun builds the packets in the fastest way. */
+int
+rtap_tap_set_sndbuf(int fd, uint32_t size)
+{
+	int sndbuf = size != 0 ? (int)size : INT_MAX;
+
+	return tap_ioctl(fd, TUNSETSNDBUF, &sndbuf);
 }
 
 int

@@ -29,8 +29,8 @@
  * @param name
  *   Interface name; may contain "%d" for a number that the kernel chooses.
  * @param flags
- *   IFF_MULTI_QUEUE for an interface that has or shall have several queues; IFF_TUN_EXCL to
- *   fail if the interface exists.
+ *   IFF_MULTI_QUEUE for an interface that has or shall have several queues; IFF_NAPI for a
+ *   queue with NAPI; IFF_TUN_EXCL to fail if the interface exists.
  * @param ifname
  *   The name that the interface has.
  * @return
@@ -54,6 +54,12 @@ int rtap_tap_probe_offload(int fd, unsigned int *known);
 
 /** Tell the kernel which unfinished packets it may deliver: TUN_F_*. */
 int rtap_tap_set_offload(int fd, unsigned int offload);
+
+/**
+ * Limit what is written and not yet taken in by the kernel's receive path or what comes after it,
+ * in bytes of memory: of this queue and of all that are attached now. 0: no limit.
+ */
+int rtap_tap_set_sndbuf(int fd, uint32_t size);
 
 /** Switch the carrier, which leaves addresses and routes in place. */
 int rtap_tap_set_carrier(int fd, bool on);

@@ -186,6 +186,7 @@ txq_failed(struct rtap_txq *txq, const struct rtap_req *req, unsigned int file)
 		txq->stats.backpressure++;
 		return true;
 	case -EBADFD:
+	case -EBUSY: /* the same with NAPI */
 		/* The file was detached under us, and we were given another. */
 		if (file != rte_atomic_load_explicit(&txq->file, rte_memory_order_acquire)) {
 			txq->stats.backpressure++;
