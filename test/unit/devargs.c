@@ -204,6 +204,7 @@ test_uso(void)
 		CU_ASSERT(refuses(bad[i], "'uso'", "0 or 1"));
 }
 
+static void
 test_napi(void)
 {
 	static const char * const bad[] = {
@@ -300,8 +301,6 @@ main(void)
 		{ "mac", test_mac },
 		{ "io", test_io },
 		{ "uso", test_uso },
-}
-
 		{ "napi", test_napi },
 		{ "sndbuf", test_sndbuf },
 		{ "duplicates", test_duplicates },

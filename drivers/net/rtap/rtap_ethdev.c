@@ -153,7 +153,8 @@ configure_napi(struct rte_eth_dev *dev)
 {
 	const struct rte_eth_conf *conf = &dev->data->dev_conf;
 	bool large = (conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) != 0 ||
-		(conf->txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+		(conf->txmode.offloads & (RTE_ETH_TX_OFFLOAD_TCP_TSO | RTAP_TX_OFFLOADS_USO |
+			RTAP_TX_OFFLOADS_TUNNEL)) != 0;
 
 	return rtap_napi_configure(rtap_dev(dev), large);
 }
