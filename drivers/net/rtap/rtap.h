@@ -15,6 +15,7 @@
  * rtap_queue.c		set-up, start and stop of queues, which file serves which queue
  * rtap_rx.c rtap_tx.c	data path
  * rtap_ring.c		batches of reads and writes: io_uring, or readv/writev
+ * rtap_sqpoll.c	the same with a kernel thread that submits
  * rtap_vnet.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
  * rtap_link.c		the interface behind it: netlink
@@ -36,6 +37,7 @@
 
 #include "rtap_devargs.h"
 #include "rtap_ring.h"
+#include "rtap_sqpoll.h"
 #include "rtap_vnet.h"
 
 extern int rtap_logtype;
@@ -125,6 +127,11 @@ struct __rte_cache_aligned rtap_rxq {
 	struct rtap_rx_stats stats_base;	/* as of the last reset */
 	struct rtap_rx_slot slots[RTAP_BURST_MAX];
 	struct rtap_req reqs[RTAP_BURST_MAX];
+	/* With SQPOLL: the batch that is posted, what of it was handed up, what it held. */
+	uint16_t nb_posted;
+	uint16_t nb_taken;
+	uint16_t nb_found;
+	uint64_t bytes_before;
 };
 
 /*
@@ -151,6 +158,7 @@ struct __rte_cache_aligned rtap_txq {
 	bool deferred;
 	uint64_t offloads;
 	const struct rte_eth_dev_data *data;
+	struct rtap_tx_posted *posted;	/* with SQPOLL, or NULL */
 	struct rtap_ring ring;
 	struct rtap_tx_stats stats;
 	struct rtap_tx_stats stats_base;	/* as of the last reset */
@@ -190,6 +198,7 @@ struct rtap_dev {
 	uint32_t gso_max;		/* limit on merged packets that we set, 0: none */
 	uint32_t gso_max_found;		/* what we set it instead of */
 	struct rtap_ring_caps caps;
+	struct rtap_sqpoll sqpoll;
 	struct rtap_files files;
 	struct rtap_netlink *nl;	/* for rtap_netlink() */
 	struct rte_ether_addr mac;
@@ -272,12 +281,27 @@ void rtap_queues_stop(struct rte_eth_dev *dev);
 uint16_t rtap_rxq_segs(const struct rtap_rxq *rxq, uint32_t len);
 /** The largest frame that the kernel may send to this port at that MTU. */
 uint32_t rtap_rx_frame_max(const struct rte_eth_dev *dev, uint16_t mtu);
+/** Fill the first n slots; returns how many are filled. */
+unsigned int rtap_rxq_fill(struct rtap_rxq *rxq, unsigned int n);
+/** The frame that was read into a slot, or NULL if it had to be dropped. */
+struct rte_mbuf *rtap_rxq_take(struct rtap_rxq *rxq, unsigned int idx);
+/** Choose how many reads to try next. */
+void rtap_rxq_adapt(struct rtap_rxq *rxq, unsigned int tried, unsigned int found, uint64_t bytes);
 void rtap_rxq_free_mbufs(struct rtap_rxq *rxq);
 uint16_t rtap_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 const uint32_t *rtap_supported_ptypes_get(struct rte_eth_dev *dev, size_t *no_of_elements);
 
 /* rtap_tx.c */
 
+/**
+ * Describe one packet; returns the number of iovecs used, up to RTAP_TX_SEGS_MAX + 1. A packet
+ * that cannot be sent is counted and uses none, which leaves it out of the batch.
+ */
+uint32_t rtap_txq_put(struct rtap_txq *txq, struct rtap_req *req, struct rtap_tx_hdr *hdr,
+		struct iovec *iov, struct rte_mbuf *m);
+/** Count what became of a packet; returns whether it is still to be sent. */
+bool rtap_txq_count(struct rtap_txq *txq, const struct rtap_req *req, const struct rte_mbuf *m,
+		unsigned int file);
 uint16_t rtap_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t rtap_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 

@@ -10,17 +10,24 @@
 #include <rte_ether.h>
 
 #include "rtap_ring.h"
+#include "rtap_sqpoll.h"
 
 #define RTAP_ARG_IFACE "iface"
 #define RTAP_ARG_PERSIST "persist"
 #define RTAP_ARG_MAC "mac"
 #define RTAP_ARG_IO "io"
+#define RTAP_ARG_SQPOLL "sqpoll"
+#define RTAP_ARG_SQPOLL_CPU "sqpoll_cpu"
+#define RTAP_ARG_SQPOLL_IDLE "sqpoll_idle"
 
 #define RTAP_PARAM_STRING \
 	RTAP_ARG_IFACE "=<string> " \
 	RTAP_ARG_PERSIST "=<0|1> " \
 	RTAP_ARG_MAC "=fixed|<xx:xx:xx:xx:xx:xx> " \
-	RTAP_ARG_IO "=auto|uring|rw"
+	RTAP_ARG_IO "=auto|uring|rw " \
+	RTAP_ARG_SQPOLL "=<0|1> " \
+	RTAP_ARG_SQPOLL_CPU "=<cpu> " \
+	RTAP_ARG_SQPOLL_IDLE "=<ms>"
 
 enum rtap_persist {
 	RTAP_PERSIST_KEEP,	/* as the interface is: a new one goes with the port */
@@ -40,6 +47,7 @@ struct rtap_devargs {
 	enum rtap_mac mac_mode;
 	struct rte_ether_addr mac;	/* with RTAP_MAC_GIVEN */
 	enum rtap_io_mode io;
+	struct rtap_sqpoll_conf sqpoll;
 };
 
 /**

@@ -61,8 +61,11 @@ struct rtap_ring_caps {
 	bool fall_back;		/* to them, if a ring cannot be made later */
 	bool uring_reads;	/* false: readv all the same */
 	bool readv_fixed;	/* vectored reads of registered memory: Linux 6.15 */
+	bool sqpoll;		/* requests are posted to a kernel thread: rtap_sqpoll.h */
 	uint32_t setup_flags;	/* IORING_SETUP_*, without R_DISABLED */
 	int rw_flags;		/* RWF_NOWAIT or 0 */
+	int sqpoll_fd;		/* the ring that the thread belongs to */
+	uint32_t sqpoll_idle;	/* ms */
 };
 
 /*
@@ -91,8 +94,11 @@ struct rtap_ring {
 	uint16_t nb_fds;
 	uint16_t moves;		/* between threads, lately */
 	uint16_t failures;	/* of the kernel to take a batch, in a row */
+	uint16_t depth;		/* requests that may be posted; set before a ring is opened */
+	uint16_t posted;	/* requests without result */
 	uint64_t moved_at;	/* stats.enters */
 	int *fds;
+	struct rtap_req *reqs;	/* depth of them, the owner's */
 	struct iovec mem;	/* registered; no bytes: none */
 	struct rtap_ring_stats stats;
 };
@@ -168,9 +174,25 @@ rtap_ring_is_quiet(const struct rtap_ring *ring)
 
 	if (!ring->armed)
 		return !ring->open || ring->gone;
-	/* A hint: what it announces is fetched by a system call, which orders all. */
+	/* A hint: what it announces is fetched in an orderly way. */
 	return (IO_URING_READ_ONCE(*sq->kflags) & IORING_SQ_TASKRUN) == 0 &&
 		IO_URING_READ_ONCE(*cq->ktail) == *cq->khead;
 }
+
+/*
+ * For rtap_sqpoll.c
+ */
+
+/** Queue a request to be submitted: IORING_OP_READV or IORING_OP_WRITEV. There must be room. */
+void rtap_ring_prep(struct rtap_ring *ring, const struct rtap_req *req, unsigned int file, int op,
+		uint64_t tag);
+/** Queue a cancellation of all requests; false: no room. */
+bool rtap_ring_prep_cancel(struct rtap_ring *ring);
+/** Set the results that are there. Returns how many. */
+unsigned int rtap_ring_reap(struct rtap_ring *ring, struct rtap_req *reqs);
+/** Start over with an empty ring, or without, if there cannot be one. */
+void rtap_ring_rebuild(struct rtap_ring *ring);
+/** The device behind file 0 is gone: say so, once. */
+void rtap_ring_set_gone(struct rtap_ring *ring);
 
 #endif /* _RTAP_RING_H_ */
