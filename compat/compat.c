@@ -32,6 +32,12 @@ uint32_t
 	return rtap_rx_queue_count(queue);
 }
 
+uint32_t
+(rtap_sqpoll_rx_queue_count)(void *queue)
+{
+	return rtap_sqpoll_rx_queue_count(queue);
+}
+
 #endif /* before 25.11 */
 
 #if COMPAT_DPDK_BEFORE(24, 3)

@@ -36,6 +36,9 @@ int rtap_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
 uint32_t rtap_rx_queue_count(void *queue);
 #define rtap_rx_queue_count(queue) rtap_rx_queue_count_2511(queue)
 int rtap_rx_queue_count(void *queue);
+uint32_t rtap_sqpoll_rx_queue_count(void *queue);
+#define rtap_sqpoll_rx_queue_count(queue) rtap_sqpoll_rx_queue_count_2511(queue)
+int rtap_sqpoll_rx_queue_count(void *queue);
 
 #endif /* before 25.11 */
 

@@ -64,10 +64,12 @@ information(void)
 	CHECK(n >= 3 && n <= (int)RTE_DIM(ptypes), "%d packet types of layer 4", n);
 
 	CHECK_OK(rte_eth_rx_burst_mode_get(port.id, 0, &mode));
-	CHECK(strstr(mode.info, rig_reads_by_uring() ? "io_uring" : "readv") != NULL,
+	CHECK(strstr(mode.info, rig_sqpoll ? "io_uring, sqpoll" :
+		rig_reads_by_uring() ? "io_uring" : "readv") != NULL,
 		"Rx burst mode %s", mode.info);
 	CHECK_OK(rte_eth_tx_burst_mode_get(port.id, 0, &mode));
-	CHECK(strstr(mode.info, rig_io_is_uring() ? "io_uring" : "writev") != NULL,
+	CHECK(strstr(mode.info, rig_sqpoll ? "io_uring, sqpoll" :
+		rig_io_is_uring() ? "io_uring" : "writev") != NULL,
 		"Tx burst mode %s", mode.info);
 	port_close(&port);
 }
@@ -292,16 +294,24 @@ statistics(void)
 	port_close(&port);
 }
 
+static unsigned int
+rx_some(const struct port *port)
+{
+	struct rte_mbuf *pkts[BURST];
+	uint16_t n = port_rx_burst(port, 0, pkts, BURST);
+
+	rte_pktmbuf_free_bulk(pkts, n);
+	return n;
+}
+
 /* Nobody reads: what does not fit into the kernel's queue is missed. */
 static void
 missed(void)
 {
 	struct kernel_stats before, after;
-	struct rte_mbuf *pkts[BURST];
 	unsigned int i, accepted = 0, received = 0;
 	uint8_t data[FRAME_MIN];
 	struct port port;
-	uint16_t n;
 	int sock;
 
 	rig_case("imissed");
@@ -316,12 +326,9 @@ missed(void)
 	CHECK(port_stats(&port).imissed == after.tx_dropped - before.tx_dropped,
 		"%" PRIu64 " missed, %" PRIu64 " dropped", port_stats(&port).imissed,
 		after.tx_dropped - before.tx_dropped);
-	while ((n = port_rx_burst(&port, 0, pkts, BURST)) > 0) {
-		rte_pktmbuf_free_bulk(pkts, n);
-		received += n;
-	}
+	WAIT_FOR((received += rx_some(&port)) + port_stats(&port).imissed == accepted,
+		"some are unaccounted for");
 	CHECK(received < NB_OVERFILL, "the kernel queues them all");
-	CHECK(received + port_stats(&port).imissed == accepted, "some are unaccounted for");
 	CHECK_OK(rte_eth_stats_reset(port.id));
 	CHECK(port_stats(&port).imissed == 0, "imissed is not reset");
 	close(sock);
@@ -339,7 +346,7 @@ must_be_dropped(const struct port *port, int sock, struct rte_mbuf *m, const cha
 	uint64_t errors = port_stats(port).oerrors, count = port_xstat(port, xstat);
 	uint64_t sent = port_stats(port).opackets;
 
-	CHECK(rte_eth_tx_burst(port->id, 0, &m, 1) == 1, "not consumed: %s", xstat);
+	port_tx(port, 0, &m, 1);
 	kernel_expect_nothing(sock);
 	CHECK(port_stats(port).oerrors == errors + 1, "oerrors and %s", xstat);
 	CHECK(port_xstat(port, xstat) == count + 1, "%s", xstat);

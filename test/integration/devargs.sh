@@ -97,6 +97,14 @@ refused uso=2 uso "0 or 1"
 refused io io uring
 refused io= io rw
 refused io=sqpoll io auto
+refused sqpoll=2 sqpoll "0 or 1"
+refused sqpoll=1,sqpoll_cpu=x sqpoll_cpu "number of a CPU"
+refused sqpoll=1,sqpoll_cpu=4095 sqpoll_cpu "not online"
+refused sqpoll=1,sqpoll_idle=0 sqpoll_idle "1 to 60000 ms"
+# Arguments that do not go together.
+refused sqpoll_cpu=0 sqpoll_cpu sqpoll=1
+refused sqpoll_idle=10 sqpoll_idle sqpoll=1
+refused sqpoll=1,io=rw sqpoll io=rw
 
 # A key that is unknown, or is given twice, among good ones too.
 refused ifac=tap0 ifac iface=
@@ -122,6 +130,12 @@ mac_is tap0 02:00:00:00:00:01
 detached net_rtap0
 accepted net_rtap0 "iface=tap0,persist=0,io=auto" tap0
 detached net_rtap0
+if uring_allowed; then
+	for arguments in sqpoll sqpoll=1,sqpoll_cpu="${cpus%%[,-]*}",sqpoll_idle=5; do
+		accepted net_rtap0 "iface=tap0,$arguments" tap0
+		detached net_rtap0
+	done
+fi
 # As net_tap has it: "dtap0".
 accepted net_rtap0 iface=tap0,mac=fixed tap0
 mac_is tap0 '02:64:74:61:70:30'

@@ -305,6 +305,7 @@ live_without_io_uring(void *arg __rte_unused)
 	rig_io = "uring";
 	must_fail("");
 	rig_io = "auto";
+	must_fail("sqpoll=1");
 	port_open(&port, "net_rtap0", "", &conf);
 	CHECK_OK(rte_eth_rx_burst_mode_get(port.id, 0, &mode));
 	CHECK(strstr(mode.info, "readv") != NULL, "burst mode %s", mode.info);

@@ -22,7 +22,7 @@
 # all of it with that process. Names therefore need not be unique, and copies may run side by side.
 #
 # Environment: RTAP_BUILD   build directory that holds drivers/librte_net_rtap.so
-#              RTAP_IO      io= device argument: uring (default), rw, auto
+#              RTAP_IO      io= device argument: uring (default), rw, auto, or "uring,sqpoll=1"
 #              RTAP_NAPI    napi= device argument: auto (default), off, on, threaded
 #              RTAP_TESTPMD program to run, default dpdk-testpmd
 
@@ -73,7 +73,7 @@ if [[ -z ${RTAP_INSIDE:-} ]]; then
 	[[ $EUID -eq 0 ]] || skip "needs root"
 	[[ -c /dev/net/tun ]] || skip "no /dev/net/tun"
 	need unshare ip python3 "$testpmd"
-	[[ $io != uring ]] || uring_allowed || skip "no io_uring here"
+	[[ $io != uring* ]] || uring_allowed || skip "no io_uring here"
 	unshare --mount --net --pid --fork true || skip "may not make namespaces"
 	RTAP_INSIDE=1 exec unshare --mount --net --pid --fork --mount-proc --kill-child \
 		bash "$0" "$@"

@@ -43,6 +43,7 @@
 #define SOCKET_BUFFER (64 << 20)
 
 const char *rig_io;
+bool rig_sqpoll;
 
 /* Contents of all frames: each begins somewhere in there. */
 #define PATTERN_STARTS 4093
@@ -133,7 +134,7 @@ rig_random(unsigned int below)
 bool
 rig_io_is_uring(void)
 {
-	return strcmp(rig_io, "uring") == 0;
+	return strncmp(rig_io, "uring", strlen("uring")) == 0;
 }
 
 /* Linux 6.12 and 6.1 are known to differ in some ways; somewhere between them that changes. */
@@ -205,8 +206,9 @@ rig_init_namespace(int argc, char **argv)
 {
 	size_t i;
 
-	CHECK(argc == 2, "usage: %s uring|rw", argv[0]);
-	rig_io = argv[1];
+	CHECK(argc == 2, "usage: %s uring|rw|sqpoll", argv[0]);
+	rig_sqpoll = strcmp(argv[1], "sqpoll") == 0;
+	rig_io = rig_sqpoll ? "uring,sqpoll=1" : argv[1];
 	if (geteuid() != 0)
 		rig_skip("needs root");
 	need_tun();
@@ -546,13 +548,27 @@ port_close(struct port *port)
 	CHECK(rte_eth_dev_is_valid_port(port->id) == 0, "port %u is still there", port->id);
 }
 
+/* Packets that are sent or dropped. With SQPOLL they are counted when the queue is called again. */
+static uint64_t
+tx_done(const struct port *port, uint16_t queue)
+{
+	struct rte_eth_stats stats;
+
+	rte_eth_tx_done_cleanup(port->id, queue, 0);
+	stats = port_stats(port);
+	return stats.opackets + stats.oerrors;
+}
+
 void
 port_tx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 {
+	uint64_t before = rig_sqpoll ? tx_done(port, queue) : 0;
 	uint16_t sent = 0;
 
 	WAIT_FOR((sent += rte_eth_tx_burst(port->id, queue, &pkts[sent], n - sent)) == n,
 		"queue %u takes %u of %u packets", queue, sent, n);
+	if (rig_sqpoll)
+		WAIT_FOR(tx_done(port, queue) >= before + n, "queue %u", queue);
 }
 
 static bool

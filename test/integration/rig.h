@@ -69,6 +69,7 @@ uint64_t rig_seconds(void);
 /** The mode under test. */
 extern const char *rig_io;
 bool rig_io_is_uring(void);
+extern bool rig_sqpoll;
 /** Whether this kernel can be read from through io_uring, and shall be. */
 bool rig_reads_by_uring(void);
 
@@ -164,7 +165,9 @@ void port_open(struct port *port, const char *name, const char *args,
 /** Detach; the device is stopped if necessary. */
 void port_close(struct port *port);
 
-/** Send on a queue until all are taken; ownership as with rte_eth_tx_burst(). */
+/** Send on a queue until all are taken and, with SQPOLL, if nobody else sends on the port, counted;
+ * ownership as with rte_eth_tx_burst().
+ */
 void port_tx(const struct port *port, uint16_t queue, struct rte_mbuf **pkts, uint16_t n);
 /** One burst from a queue, without frames that are not of the port's ethertype. */
 uint16_t port_rx_burst(const struct port *port, uint16_t queue, struct rte_mbuf **pkts,

@@ -75,6 +75,7 @@ test_defaults(void)
 		CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_KEEP);
 		CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_KERNEL);
 		CU_ASSERT_EQUAL(args.io, RTAP_IO_AUTO);
+		CU_ASSERT(!args.sqpoll.on);
 	}
 	CU_ASSERT_EQUAL(args.napi, RTAP_NAPI_AUTO);
 	CU_ASSERT_EQUAL(args.sndbuf, 0);
@@ -243,6 +244,49 @@ test_sndbuf(void)
 }
 
 static void
+test_sqpoll(void)
+{
+	static const char * const bad[] = {
+		"sqpoll=2", "sqpoll=", "sqpoll=on", "sqpoll=01", "sqpoll=1 ",
+	};
+	static const char * const bad_cpu[] = {
+		"sqpoll=1,sqpoll_cpu", "sqpoll=1,sqpoll_cpu=", "sqpoll=1,sqpoll_cpu=-1",
+		"sqpoll=1,sqpoll_cpu= 1", "sqpoll=1,sqpoll_cpu=0x1", "sqpoll=1,sqpoll_cpu=1-2",
+		"sqpoll=1,sqpoll_cpu=65536", "sqpoll=1,sqpoll_cpu=99999999999999999999",
+	};
+	static const char * const bad_idle[] = {
+		"sqpoll=1,sqpoll_idle", "sqpoll=1,sqpoll_idle=", "sqpoll=1,sqpoll_idle=0",
+		"sqpoll=1,sqpoll_idle=-1", "sqpoll=1,sqpoll_idle=60001", "sqpoll=1,sqpoll_idle=1ms",
+	};
+	unsigned int i;
+
+	CU_ASSERT(takes("sqpoll=0"));
+	CU_ASSERT(!args.sqpoll.on);
+	CU_ASSERT(takes("sqpoll=0,io=rw"));
+	CU_ASSERT(takes("sqpoll"));
+	CU_ASSERT(args.sqpoll.on && !args.sqpoll.pinned);
+	CU_ASSERT_EQUAL(args.sqpoll.idle_ms, RTAP_SQPOLL_IDLE_DEFAULT);
+	CU_ASSERT(takes("sqpoll_cpu=0,sqpoll_idle=1,sqpoll=1,io=uring"));
+	CU_ASSERT(args.sqpoll.on && args.sqpoll.pinned);
+	CU_ASSERT_EQUAL(args.sqpoll.cpu, 0);
+	CU_ASSERT_EQUAL(args.sqpoll.idle_ms, 1);
+	CU_ASSERT(takes("sqpoll=1,sqpoll_cpu=65535,sqpoll_idle=60000"));
+	CU_ASSERT_EQUAL(args.sqpoll.cpu, 65535);
+	CU_ASSERT_EQUAL(args.sqpoll.idle_ms, 60000);
+	for (i = 0; i < RTE_DIM(bad); i++)
+		CU_ASSERT(refuses(bad[i], "'sqpoll'", "0 or 1"));
+	for (i = 0; i < RTE_DIM(bad_cpu); i++)
+		CU_ASSERT(refuses(bad_cpu[i], "'sqpoll_cpu'", "number of a CPU"));
+	for (i = 0; i < RTE_DIM(bad_idle); i++)
+		CU_ASSERT(refuses(bad_idle[i], "'sqpoll_idle'", "1 to 60000 ms"));
+	/* One without the other, or with one that it cannot go with. */
+	CU_ASSERT(refuses("sqpoll_cpu=0", "'sqpoll_cpu'", "sqpoll=1"));
+	CU_ASSERT(refuses("sqpoll_cpu=0,sqpoll=0", "'sqpoll_cpu'", "sqpoll=1"));
+	CU_ASSERT(refuses("sqpoll_idle=5", "'sqpoll_idle'", "sqpoll=1"));
+	CU_ASSERT(refuses("io=rw,sqpoll=1", "'sqpoll'", "io=rw"));
+}
+
+static void
 test_duplicates(void)
 {
 	CU_ASSERT(refuses("iface=a,iface=b", "'iface'", "more than once"));
@@ -262,7 +306,7 @@ test_unknown(void)
 {
 	static const char * const bad[] = { "foo", "foo=1", "iface=a,foo=1", "foo,iface=a" };
 	static const char * const keys[] = {
-		"iface", "persist", "mac", "io", "napi", "sndbuf",
+		"iface", "persist", "mac", "io", "uso", "napi", "sndbuf", "sqpoll",
 	};
 	unsigned int i, j;
 
@@ -303,6 +347,7 @@ main(void)
 		{ "uso", test_uso },
 		{ "napi", test_napi },
 		{ "sndbuf", test_sndbuf },
+		{ "sqpoll", test_sqpoll },
 		{ "duplicates", test_duplicates },
 		{ "unknown keys", test_unknown },
 		{ "unparsable", test_unparsable },

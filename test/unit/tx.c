@@ -436,8 +436,8 @@ test_descriptors(void)
 		CU_ASSERT_EQUAL(rtap_tx_descriptor_status(txq, offset), RTE_ETH_TX_DESC_DONE);
 	CU_ASSERT_EQUAL(rtap_tx_descriptor_status(txq, offset), -EINVAL);
 	CU_ASSERT_EQUAL(rtap_tx_descriptor_status(txq, UINT16_MAX), -EINVAL);
-	CU_ASSERT_EQUAL(rtap_tx_done_cleanup(txq, 0), 0);
-	CU_ASSERT_EQUAL(rtap_tx_done_cleanup(txq, 1), 0);
+	CU_ASSERT_EQUAL(rtap_sqpoll_tx_done_cleanup(txq, 0), 0);
+	CU_ASSERT_EQUAL(rtap_sqpoll_tx_done_cleanup(txq, 1), 0);
 }
 
 int

@@ -17,6 +17,7 @@
  * rtap_intr.c		waiting for packets: Rx interrupts, power-aware polling
  * rtap_notify.c	what the kernel tells of the interface: link interrupt, removal, MTU
  * rtap_ring.c		batches of reads and writes: io_uring, or readv/writev
+ * rtap_sqpoll.c	the same with a kernel thread that submits
  * rtap_vnet*.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
  * rtap_link.c		the interface behind it: netlink
@@ -40,6 +41,7 @@
 #include "rtap_devargs.h"
 #include "rtap_napi.h"
 #include "rtap_ring.h"
+#include "rtap_sqpoll.h"
 #include "rtap_vnet_edit.h"
 
 extern int rtap_logtype;
@@ -154,6 +156,11 @@ struct __rte_cache_aligned rtap_rxq {
 	struct rtap_rx_stats stats_base;	/* as of the last reset */
 	struct rtap_rx_slot slots[RTAP_BURST_MAX];
 	struct rtap_req reqs[RTAP_BURST_MAX];
+	/* With SQPOLL: the batch that is posted, what of it was handed up, what it held. */
+	uint16_t nb_posted;
+	uint16_t nb_taken;
+	uint16_t nb_found;
+	uint64_t bytes_before;
 };
 
 /*
@@ -181,6 +188,7 @@ struct __rte_cache_aligned rtap_txq {
 	unsigned int tun;	/* tun_caps of the device */
 	uint64_t offloads;
 	const struct rte_eth_dev_data *data;
+	struct rtap_tx_posted *posted;	/* with SQPOLL, or NULL */
 	struct rtap_ring ring;
 	struct rtap_tx_stats stats;
 	struct rtap_tx_stats stats_base;	/* as of the last reset */
@@ -228,6 +236,7 @@ struct rtap_dev {
 	uint32_t gso_max_found;		/* what we set it instead of */
 	struct rtap_ring_caps caps;
 	struct rtap_napi napi;
+	struct rtap_sqpoll sqpoll;
 	struct rtap_files files;
 	struct rtap_netlink *nl;	/* for rtap_netlink() */
 	struct rtap_notify *notify;	/* NULL: not asked for */
@@ -325,6 +334,12 @@ void rtap_queues_stop(struct rte_eth_dev *dev);
 uint16_t rtap_rxq_segs(const struct rtap_rxq *rxq, uint32_t len);
 /** The largest frame that the kernel may send to this port at that MTU. */
 uint32_t rtap_rx_frame_max(const struct rte_eth_dev *dev, uint16_t mtu);
+/** Fill n slots from the first on; returns how many are filled. */
+unsigned int rtap_rxq_fill(struct rtap_rxq *rxq, unsigned int first, unsigned int n);
+/** The frame that was read into a slot, or NULL if it had to be dropped. */
+struct rte_mbuf *rtap_rxq_take(struct rtap_rxq *rxq, unsigned int idx);
+/** Choose how many reads to try next. */
+void rtap_rxq_adapt(struct rtap_rxq *rxq, unsigned int tried, unsigned int found, uint64_t bytes);
 void rtap_rxq_free_mbufs(struct rtap_rxq *rxq);
 uint16_t rtap_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 /** Packets that wait, as far as there are slots to read them into: which this does. */
@@ -342,10 +357,18 @@ const uint32_t *rtap_supported_ptypes_get(struct rte_eth_dev *dev, size_t *no_of
 
 /* rtap_tx.c */
 
+/**
+ * Describe one packet; returns the number of iovecs used, up to RTAP_TX_SEGS_MAX + 1. A packet
+ * that cannot be sent is counted and uses none, which leaves it out of the batch.
+ */
+uint32_t rtap_txq_put(struct rtap_txq *txq, struct rtap_req *req, struct rtap_tx_hdr *hdr,
+		struct iovec *iov, struct rte_mbuf *m);
+/** Count what became of a packet; returns whether it is still to be sent. */
+bool rtap_txq_count(struct rtap_txq *txq, const struct rtap_req *req, const struct rte_mbuf *m,
+		unsigned int file);
 uint16_t rtap_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t rtap_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 int rtap_tx_descriptor_status(void *queue, uint16_t offset);
-int rtap_tx_done_cleanup(void *queue, uint32_t free_cnt);
 
 /* rtap_intr.c */
 

@@ -134,6 +134,52 @@ parse_sndbuf(const char *value, struct rtap_devargs *args)
 	return 0;
 }
 
+static int
+parse_sqpoll(const char *value, struct rtap_devargs *args)
+{
+	if (value == NULL || strcmp(value, "1") == 0)
+		args->sqpoll.on = true;
+	else if (strcmp(value, "0") != 0)
+		return -EINVAL;
+	return 0;
+}
+
+/* Digits only, which strtoul() alone does not ask for. */
+static int
+parse_number(const char *value, unsigned long max, unsigned long *number)
+{
+	char *end;
+
+	if (value == NULL || !isdigit((unsigned char)value[0]))
+		return -EINVAL;
+	errno = 0;
+	*number = strtoul(value, &end, 10);
+	return *end == '\0' && errno == 0 && *number <= max ? 0 : -EINVAL;
+}
+
+static int
+parse_sqpoll_cpu(const char *value, struct rtap_devargs *args)
+{
+	unsigned long cpu;
+
+	if (parse_number(value, UINT16_MAX, &cpu) != 0)
+		return -EINVAL;
+	args->sqpoll.pinned = true;
+	args->sqpoll.cpu = cpu;
+	return 0;
+}
+
+static int
+parse_sqpoll_idle(const char *value, struct rtap_devargs *args)
+{
+	unsigned long ms;
+
+	if (parse_number(value, RTAP_SQPOLL_IDLE_MAX, &ms) != 0 || ms == 0)
+		return -EINVAL;
+	args->sqpoll.idle_ms = ms;
+	return 0;
+}
+
 static const struct {
 	const char *key;
 	int (*parse)(const char *value, struct rtap_devargs *args);
@@ -148,6 +194,10 @@ static const struct {
 	{ RTAP_ARG_SNDBUF, parse_sndbuf,
 		"a number of bytes from " RTE_STR(RTAP_SNDBUF_MIN) " to "
 		RTE_STR(RTAP_SNDBUF_MAX) },
+	{ RTAP_ARG_SQPOLL, parse_sqpoll, "0 or 1" },
+	{ RTAP_ARG_SQPOLL_CPU, parse_sqpoll_cpu, "the number of a CPU that is online" },
+	{ RTAP_ARG_SQPOLL_IDLE, parse_sqpoll_idle,
+		"a time from 1 to " RTE_STR(RTAP_SQPOLL_IDLE_MAX) " ms" },
 };
 
 static int
@@ -174,6 +224,27 @@ parse_pair(const struct rte_kvargs *list, const struct rte_kvargs_pair *pair,
 	return -EINVAL;
 }
 
+/* Arguments that make no sense without, or with, others. */
+static int
+check_sqpoll(struct rtap_devargs *args)
+{
+	struct rtap_sqpoll_conf *conf = &args->sqpoll;
+
+	if (!conf->on && (conf->pinned || conf->idle_ms != 0)) {
+		PMD_LOG(ERR, "argument '%s' needs " RTAP_ARG_SQPOLL "=1",
+			conf->pinned ? RTAP_ARG_SQPOLL_CPU : RTAP_ARG_SQPOLL_IDLE);
+		return -EINVAL;
+	}
+	if (conf->on && args->io == RTAP_IO_RW) {
+		PMD_LOG(ERR, "argument '" RTAP_ARG_SQPOLL "' needs io_uring, and " RTAP_ARG_IO
+			"=rw forbids it: leave one of them out");
+		return -EINVAL;
+	}
+	if (conf->idle_ms == 0)
+		conf->idle_ms = RTAP_SQPOLL_IDLE_DEFAULT;
+	return 0;
+}
+
 int
 rtap_devargs_parse(const char *str, struct rtap_devargs *args)
 {
@@ -193,5 +264,5 @@ rtap_devargs_parse(const char *str, struct rtap_devargs *args)
 	for (i = 0; i < list->count && ret == 0; i++)
 		ret = parse_pair(list, &list->pairs[i], args);
 	rte_kvargs_free(list);
-	return ret;
+	return ret != 0 ? ret : check_sqpoll(args);
 }

@@ -12,6 +12,7 @@
 #include <rte_ether.h>
 
 #include "rtap_ring.h"
+#include "rtap_sqpoll.h"
 
 #define RTAP_ARG_IFACE "iface"
 #define RTAP_ARG_PERSIST "persist"
@@ -20,6 +21,9 @@
 #define RTAP_ARG_USO "uso"
 #define RTAP_ARG_NAPI "napi"
 #define RTAP_ARG_SNDBUF "sndbuf"
+#define RTAP_ARG_SQPOLL "sqpoll"
+#define RTAP_ARG_SQPOLL_CPU "sqpoll_cpu"
+#define RTAP_ARG_SQPOLL_IDLE "sqpoll_idle"
 
 #define RTAP_PARAM_STRING \
 	RTAP_ARG_IFACE "=<string> " \
@@ -28,7 +32,10 @@
 	RTAP_ARG_IO "=auto|uring|rw " \
 	RTAP_ARG_USO "=<0|1> " \
 	RTAP_ARG_NAPI "=auto|off|on|threaded " \
-	RTAP_ARG_SNDBUF "=<bytes>"
+	RTAP_ARG_SNDBUF "=<bytes> " \
+	RTAP_ARG_SQPOLL "=<0|1> " \
+	RTAP_ARG_SQPOLL_CPU "=<cpu> " \
+	RTAP_ARG_SQPOLL_IDLE "=<ms>"
 
 enum rtap_persist {
 	RTAP_PERSIST_KEEP,	/* as the interface is: a new one goes with the port */
@@ -66,6 +73,7 @@ struct rtap_devargs {
 	bool uso;	/* merged UDP packets with LRO */
 	enum rtap_napi_mode napi;
 	uint32_t sndbuf;		/* bytes; 0: the default */
+	struct rtap_sqpoll_conf sqpoll;
 };
 
 /**

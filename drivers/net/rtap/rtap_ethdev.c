@@ -251,8 +251,9 @@ rtap_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue_id,
 	if (rxq == NULL)
 		return -EINVAL;
 	caps = burst_caps(dev, &rxq->ring);
-	snprintf(mode->info, sizeof(mode->info), "%s%s%s",
-		caps->uring && caps->uring_reads ? "io_uring" : "readv",
+	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s",
+		caps->sqpoll || (caps->uring && caps->uring_reads) ? "io_uring" : "readv",
+		caps->sqpoll ? ", sqpoll" : "",
 		rxq->ring.registered ? ", registered mbufs" : "",
 		rxq->stride > 1 ? ", scattered" : "");
 	return 0;
@@ -263,12 +264,13 @@ rtap_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue_id,
 		struct rte_eth_burst_mode *mode)
 {
 	const struct rtap_txq *txq = dev->data->tx_queues[queue_id];
+	const struct rtap_ring_caps *caps;
 
 	if (txq == NULL)
 		return -EINVAL;
-	snprintf(mode->info, sizeof(mode->info), "%s%s",
-		burst_caps(dev, &txq->ring)->uring ? "io_uring" : "writev",
-		rtap_napi_name(rtap_dev(dev)));
+	caps = burst_caps(dev, &txq->ring);
+	snprintf(mode->info, sizeof(mode->info), "%s%s%s", caps->uring ? "io_uring" : "writev",
+		caps->sqpoll ? ", sqpoll" : "", rtap_napi_name(rtap_dev(dev)));
 	return 0;
 }
 
@@ -323,9 +325,9 @@ static const struct eth_dev_ops rtap_ops = {
 	.tx_queue_release = rtap_tx_queue_release,
 	.tx_queue_start = rtap_tx_queue_start,
 	.tx_queue_stop = rtap_tx_queue_stop,
+	.tx_done_cleanup = rtap_sqpoll_tx_done_cleanup,
 	.txq_info_get = rtap_txq_info_get,
 	.tx_burst_mode_get = rtap_tx_burst_mode_get,
-	.tx_done_cleanup = rtap_tx_done_cleanup,
 	.stats_get = rtap_stats_get,
 	.stats_reset = rtap_stats_reset,
 	.xstats_get = rtap_xstats_get,
@@ -354,14 +356,17 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
 	dev->data->dev_link.link_autoneg = RTE_ETH_LINK_FIXED;
 	dev->dev_ops = &rtap_ops;
-	dev->rx_pkt_burst = rtap_rx_burst;
-	dev->tx_pkt_burst = rtap_tx_burst;
+	dev->rx_pkt_burst = args->sqpoll.on ? rtap_sqpoll_rx_burst : rtap_rx_burst;
+	dev->tx_pkt_burst = args->sqpoll.on ? rtap_sqpoll_tx_burst : rtap_tx_burst;
 	dev->tx_pkt_prepare = rtap_tx_prepare;
-	dev->rx_queue_count = rtap_rx_queue_count;
-	dev->rx_descriptor_status = rtap_rx_descriptor_status;
-	dev->tx_descriptor_status = rtap_tx_descriptor_status;
-	PMD_LOG(INFO, "%s: interface %s, %s", dev->device->name, rtap->ifname,
-		rtap->caps.uring ? "io_uring" : "readv/writev");
+	dev->rx_queue_count = args->sqpoll.on ? rtap_sqpoll_rx_queue_count : rtap_rx_queue_count;
+	dev->rx_descriptor_status = args->sqpoll.on ? rtap_sqpoll_rx_descriptor_status :
+		rtap_rx_descriptor_status;
+	dev->tx_descriptor_status = args->sqpoll.on ? rtap_sqpoll_tx_descriptor_status :
+		rtap_tx_descriptor_status;
+	PMD_LOG(INFO, "%s: interface %s, %s%s", dev->device->name, rtap->ifname,
+		rtap->caps.uring ? "io_uring" : "readv/writev",
+		rtap->caps.sqpoll ? ", sqpoll" : "");
 	return 0;
 }
 

@@ -157,14 +157,35 @@ tap_init_mac(struct rtap_dev *rtap, const struct rtap_devargs *args, const char 
 }
 
 static int
-tap_init_io(struct rtap_dev *rtap, enum rtap_io_mode mode)
+tap_init_sqpoll(struct rtap_dev *rtap, const struct rtap_sqpoll_conf *conf)
 {
+	int ret;
+
+	ret = rtap_sqpoll_open(&rtap->sqpoll, conf, &rtap->caps);
+	if (ret == -EINVAL && conf->pinned)
+		PMD_LOG(ERR,
+			"argument '" RTAP_ARG_SQPOLL_CPU "': CPU %u is not online, or not for this process",
+			conf->cpu);
+	else if (ret != 0)
+		PMD_LOG(ERR, "%s: " RTAP_ARG_SQPOLL "=1: the kernel refuses: %s", rtap->ifname,
+			strerror(-ret));
+	return ret;
+}
+
+/* Who asks for SQPOLL asks for io_uring. */
+static int
+tap_init_io(struct rtap_dev *rtap, const struct rtap_devargs *args)
+{
+	enum rtap_io_mode mode = args->sqpoll.on ? RTAP_IO_URING : args->io;
 	const char *reason;
 	int ret;
 
 	ret = rtap_ring_probe(rtap->files.fds[0], mode, &rtap->caps, &reason);
 	if (ret != 0)
-		PMD_LOG(ERR, "%s: " RTAP_ARG_IO "=uring: %s", rtap->ifname, reason);
+		PMD_LOG(ERR, "%s: %s: %s", rtap->ifname,
+			args->sqpoll.on ? RTAP_ARG_SQPOLL "=1" : RTAP_ARG_IO "=uring", reason);
+	else if (args->sqpoll.on)
+		ret = tap_init_sqpoll(rtap, &args->sqpoll);
 	else if (reason != NULL)
 		PMD_LOG(WARNING, "%s: using %s, which is slower: %s", rtap->ifname,
 			rtap->caps.uring ? "readv" : "readv/writev", reason);
@@ -279,6 +300,7 @@ rtap_iface_close(struct rtap_dev *rtap)
 		rtap_link_delete(rtap_netlink(rtap), rtap->ifindex);
 	rtap_napi_close(rtap);
 	rtap_files_resize(rtap, 0);
+	rtap_sqpoll_close(&rtap->sqpoll);
 	rtap_netlink_close(rtap->nl);
 	rtap->nl = NULL;
 }
@@ -298,7 +320,7 @@ rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const ch
 	rtap_napi_choose(rtap, false);
 	ret = tap_open(rtap, args->iface);
 	if (ret == 0)
-		ret = tap_init_io(rtap, args->io);
+		ret = tap_init_io(rtap, args);
 	if (ret == 0)
 		ret = tap_init_offload(rtap, args);
 	if (ret == 0)

@@ -16,9 +16,8 @@
  * What is ready without being in the TAP file must make the inner instance ready as well:
  * - packets that rtap_rx_queue_count() has read ahead do so by a second file, an eventfd that
  *   is always readable and is in the instance as long as there are such packets;
- * - a back end of rtap_ring.h which leaves reads in the kernel between bursts must add a file that
- *   is readable while completions wait, in rxq_arm(): that of the ring, or an eventfd
- *   registered with it. This one leaves none.
+ * - with SQPOLL, reads are under way between bursts: the file of the ring is readable while
+ *   completions wait, and those that are fetched and not handed up yet are as those read ahead.
  *
  * A file without a device behind it, because that was deleted or the queue is stopped and
  * detached, is always ready (POLLERR). Such a file is not watched.
@@ -60,10 +59,26 @@ rxq_disarm(struct rtap_rxq *rxq)
 
 	if (intr->armed)
 		epoll_ctl(intr->epfd, EPOLL_CTL_DEL, rxq->ring.fds[0], NULL);
+	if (intr->armed && rxq->ring.caps.sqpoll)
+		epoll_ctl(intr->epfd, EPOLL_CTL_DEL, rxq->ring.uring.ring_fd, NULL);
 	if (intr->has_ready)
 		epoll_ctl(intr->epfd, EPOLL_CTL_DEL, intr->ready_fd, NULL);
 	intr->armed = false;
 	intr->has_ready = false;
+}
+
+/* Completions that wait are not in the TAP file any more. */
+static int
+rxq_watch(const struct rtap_rxq *rxq)
+{
+	int ret = watch(rxq->intr.epfd, rxq->ring.fds[0]);
+
+	if (ret != 0 || !rxq->ring.caps.sqpoll)
+		return ret;
+	ret = watch(rxq->intr.epfd, rxq->ring.uring.ring_fd);
+	if (ret != 0)
+		epoll_ctl(rxq->intr.epfd, EPOLL_CTL_DEL, rxq->ring.fds[0], NULL);
+	return ret;
 }
 
 /* From scratch each time: a file that is ready already makes an edge only when it is added. */
@@ -77,9 +92,9 @@ rxq_arm(struct rtap_rxq *rxq)
 		return 0; /* when the queue is started */
 	if (rxq->ring.gone)
 		return -EIO;
-	ret = watch(rxq->intr.epfd, rxq->ring.fds[0]);
+	ret = rxq_watch(rxq);
 	rxq->intr.armed = ret == 0;
-	rtap_intr_set_ready(rxq, rtap_rxq_is_ahead(rxq));
+	rtap_intr_set_ready(rxq, rtap_rxq_is_ahead(rxq) || rtap_sqpoll_rx_is_ready(rxq));
 	return ret;
 }
 
@@ -248,7 +263,8 @@ monitor_check(const uint64_t value __rte_unused,
 	const struct rtap_rxq *rxq;
 
 	memcpy(&rxq, opaque, sizeof(rxq));
-	return rtap_rxq_is_ahead(rxq) || !rtap_ring_is_quiet(&rxq->ring) ? -1 : 0;
+	return rtap_rxq_is_ahead(rxq) || rtap_sqpoll_rx_is_ready(rxq) ||
+		!rtap_ring_is_quiet(&rxq->ring) ? -1 : 0;
 }
 
 int

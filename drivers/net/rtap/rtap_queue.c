@@ -379,6 +379,8 @@ rtap_rx_queue_setup(struct rte_eth_dev *dev, uint16_t queue_id, uint16_t nb_desc
 	rxq->offloads = conf->offloads;
 	rxq->probe = 1;
 	rxq->intr.epfd = -1;
+	rxq->ring.reqs = rxq->reqs;
+	rxq->ring.depth = RTAP_BURST_MAX;
 	ret = rxq_set_shape(rxq, dev, queue_id, offloads);
 	if (ret != 0)
 		goto free_rxq;
@@ -417,8 +419,20 @@ rtap_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue_id, uint16_t nb_desc
 	txq->deferred = conf->tx_deferred_start != 0;
 	txq->tun = rtap_dev(dev)->tun_caps;
 	txq->offloads = conf->offloads;
+	if (rtap_dev(dev)->caps.sqpoll && rtap_sqpoll_tx_setup(txq, socket_id) != 0) {
+		rte_free(txq);
+		return -ENOMEM;
+	}
 	dev->data->tx_queues[queue_id] = txq;
 	return 0;
+}
+
+/* What was posted has a result then, and is counted and freed. */
+static void
+txq_close(struct rtap_txq *txq)
+{
+	rtap_ring_close(&txq->ring);
+	rtap_sqpoll_tx_flush(txq);
 }
 
 void
@@ -440,7 +454,8 @@ rtap_tx_queue_release(struct rte_eth_dev *dev, uint16_t queue_id)
 
 	if (txq == NULL)
 		return;
-	rtap_ring_close(&txq->ring);
+	txq_close(txq);
+	rtap_sqpoll_tx_release(txq);
 	rtap_stats_keep_tx(rtap_dev(dev), txq);
 	rte_free(txq);
 	dev->data->tx_queues[queue_id] = NULL;
@@ -476,6 +491,8 @@ rxq_open(struct rte_eth_dev *dev, uint16_t queue_id)
 		return ret;
 	}
 	rxq_set_memory(rxq, rtap->ifname, queue_id);
+	if (rtap->caps.sqpoll)
+		rtap_sqpoll_rx_start(rxq);
 	dev->data->rx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STARTED;
 	return rtap_intr_queue_start(rxq);
 }
@@ -515,7 +532,7 @@ rtap_tx_queue_stop(struct rte_eth_dev *dev, uint16_t queue_id)
 {
 	struct rtap_txq *txq = dev->data->tx_queues[queue_id];
 
-	rtap_ring_close(&txq->ring);
+	txq_close(txq);
 	dev->data->tx_queue_state[queue_id] = RTE_ETH_QUEUE_STATE_STOPPED;
 	return 0;
 }

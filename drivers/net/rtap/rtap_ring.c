@@ -13,6 +13,7 @@
 
 #include "rtap.h"
 #include "rtap_ring.h"
+#include "rtap_sqpoll.h"
 
 /* Newer than the oldest headers that we build with; numbers are the kernel's ABI. */
 #ifndef IORING_SETUP_SINGLE_ISSUER
@@ -250,9 +251,14 @@ uring_open(struct rtap_ring *ring)
 	uint32_t flags = ring->caps.setup_flags;
 	int ret;
 
-	if ((flags & IORING_SETUP_SINGLE_ISSUER) != 0)
-		flags |= IORING_SETUP_R_DISABLED;
-	ret = ring_setup(&ring->uring, flags);
+	if (ring->caps.sqpoll) {
+		flags = 0;
+		ret = rtap_sqpoll_setup(ring);
+	} else {
+		if ((flags & IORING_SETUP_SINGLE_ISSUER) != 0)
+			flags |= IORING_SETUP_R_DISABLED;
+		ret = ring_setup(&ring->uring, flags);
+	}
 	if (ret != 0)
 		return ret;
 	ret = io_uring_register_files(&ring->uring, ring->fds, ring->nb_fds);
@@ -296,6 +302,7 @@ rtap_ring_open(struct rtap_ring *ring, const struct rtap_ring_caps *caps,
 	ring->caps = *caps;
 	ring->armed = false;
 	ring->gone = false;
+	ring->posted = 0;
 	ring->moves = 0;
 	ring->failures = 0;
 
@@ -319,7 +326,10 @@ rtap_ring_set_memory(struct rtap_ring *ring, const struct iovec *mem)
 	if (!ring->caps.uring || !ring->caps.uring_reads)
 		return;
 	ring->mem = *mem;
-	uring_plan_register(ring);
+	if (ring->caps.sqpoll)
+		uring_register(ring); /* such a ring does not move */
+	else
+		uring_plan_register(ring);
 }
 
 /* The kernel would wait for the poll of an idle queue to unregister it: not before the end. */
@@ -339,6 +349,8 @@ rtap_ring_close(struct rtap_ring *ring)
 	if (!ring->open)
 		return;
 	ring->open = false;
+	if (ring->caps.sqpoll)
+		rtap_sqpoll_drain(ring);
 	if (ring->caps.uring)
 		uring_close(ring);
 	free(ring->fds);
@@ -349,9 +361,9 @@ rtap_ring_close(struct rtap_ring *ring)
  * Entering the kernel
  */
 
-/* Start over with an empty ring that the calling thread will own. */
-static void
-uring_rebuild(struct rtap_ring *ring)
+/* The calling thread will own it. */
+void
+rtap_ring_rebuild(struct rtap_ring *ring)
 {
 	int ret;
 
@@ -369,7 +381,7 @@ static void
 uring_recover(struct rtap_ring *ring, int err)
 {
 	if (++ring->failures < RTAP_FAILURES_MAX) {
-		uring_rebuild(ring);
+		rtap_ring_rebuild(ring);
 		return;
 	}
 	PMD_LOG(ERR, "io_uring fails: %s; using readv/writev", strerror(-err));
@@ -388,7 +400,7 @@ uring_hand_over(struct rtap_ring *ring)
 		PMD_LOG(INFO, "queue keeps moving between threads, using a ring without owner");
 		ring->caps.setup_flags &= ~RTAP_SETUP_OWNED;
 	}
-	uring_rebuild(ring);
+	rtap_ring_rebuild(ring);
 }
 
 /*
@@ -400,6 +412,10 @@ uring_submit_and_wait(struct rtap_ring *ring, unsigned int wait)
 {
 	int ret;
 
+	if (ring->caps.sqpoll) {
+		rtap_sqpoll_submit(ring);
+		return 0;
+	}
 	if (unlikely(!ring->enabled)) {
 		/* liburing 2.3 declares io_uring_enable_rings() and does not export it. */
 		ret = io_uring_register(ring->uring.ring_fd, IORING_REGISTER_ENABLE_RINGS,
@@ -421,8 +437,8 @@ uring_submit(struct rtap_ring *ring)
 	return uring_submit_and_wait(ring, 0);
 }
 
-static void
-ring_set_gone(struct rtap_ring *ring)
+void
+rtap_ring_set_gone(struct rtap_ring *ring)
 {
 	if (!ring->gone)
 		PMD_LOG(NOTICE, "the interface is gone, nothing more is received");
@@ -435,12 +451,11 @@ uring_poll_done(struct rtap_ring *ring, int32_t res)
 {
 	ring->armed = false;
 	if (res > 0 && (res & POLLERR) != 0)
-		ring_set_gone(ring);
+		rtap_ring_set_gone(ring);
 }
 
-/* Take the completions that are there; returns how many were requests of this batch. */
-static unsigned int
-uring_reap(struct rtap_ring *ring, struct rtap_req *reqs)
+unsigned int
+rtap_ring_reap(struct rtap_ring *ring, struct rtap_req *reqs)
 {
 	struct io_uring_cqe *cqe;
 	unsigned int head, seen = 0, done = 0;
@@ -487,8 +502,31 @@ is_chain(const struct rtap_ring *ring, int op)
 	return op == IORING_OP_WRITEV && ring->caps.ordered;
 }
 
+static struct io_uring_sqe *
+uring_prep(struct rtap_ring *ring, const struct rtap_req *req, unsigned int file,
+		struct ring_ops ops, uint64_t tag)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+	if (req->iovcnt == 1)
+		io_uring_prep_rw(ops.one, sqe, file, req->iov->iov_base, req->iov->iov_len, 0);
+	else
+		io_uring_prep_rw(ops.vec, sqe, file, req->iov, req->iovcnt, 0);
+	sqe->flags = IOSQE_FIXED_FILE;
+	sqe->rw_flags = ring->caps.rw_flags;
+	sqe->user_data = tag;
+	return sqe;
+}
+
+void
+rtap_ring_prep(struct rtap_ring *ring, const struct rtap_req *req, unsigned int file, int op,
+		uint64_t tag)
+{
+	uring_prep(ring, req, file, uring_ops(ring, op), tag);
+}
+
 static unsigned int
-uring_prep(struct rtap_ring *ring, const struct rtap_req *reqs, unsigned int n,
+uring_prep_batch(struct rtap_ring *ring, const struct rtap_req *reqs, unsigned int n,
 		unsigned int file, int op)
 {
 	const struct ring_ops ops = uring_ops(ring, op);
@@ -499,19 +537,10 @@ uring_prep(struct rtap_ring *ring, const struct rtap_req *reqs, unsigned int n,
 	if (is_chain(ring, op))
 		flags |= IOSQE_IO_LINK;
 	for (i = 0; i < n; i++) {
-		const struct rtap_req *req = &reqs[i];
-
-		if (unlikely(req->iovcnt == 0))
+		if (unlikely(reqs[i].iovcnt == 0))
 			continue;
-		sqe = io_uring_get_sqe(&ring->uring);
-		if (req->iovcnt == 1)
-			io_uring_prep_rw(ops.one, sqe, file, req->iov->iov_base,
-				req->iov->iov_len, 0);
-		else
-			io_uring_prep_rw(ops.vec, sqe, file, req->iov, req->iovcnt, 0);
+		sqe = uring_prep(ring, &reqs[i], file, ops, i);
 		sqe->flags = flags;
-		sqe->rw_flags = ring->caps.rw_flags;
-		sqe->user_data = i;
 		queued++;
 	}
 	if (sqe != NULL)
@@ -529,6 +558,18 @@ fail_all(struct rtap_req *reqs, unsigned int n, int err)
 			reqs[i].res = err;
 }
 
+bool
+rtap_ring_prep_cancel(struct rtap_ring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+	if (sqe == NULL)
+		return false;
+	io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+	sqe->user_data = RTAP_CANCEL_TAG;
+	return true;
+}
+
 /*
  * Take back what the kernel would rather wait for than refuse: without RWF_NOWAIT, a write to a
  * full file. A request that completes all the same has its result, the others -EAGAIN.
@@ -536,10 +577,7 @@ fail_all(struct rtap_req *reqs, unsigned int n, int err)
 static int
 uring_cancel(struct rtap_ring *ring)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
-
-	io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-	sqe->user_data = RTAP_CANCEL_TAG;
+	rtap_ring_prep_cancel(ring);
 	return uring_submit(ring);
 }
 
@@ -557,19 +595,19 @@ uring_batch(struct rtap_ring *ring, struct rtap_req *reqs, unsigned int n, unsig
 	unsigned int queued, submitted = 0, done = 0;
 	int ret;
 
-	queued = uring_prep(ring, reqs, n, file, op);
+	queued = uring_prep_batch(ring, reqs, n, file, op);
 	while (submitted < queued) {
 		ret = uring_submit_and_wait(ring, is_chain(ring, op) ? queued - done : 0);
 		if (unlikely(ret < 0))
 			return ret;
 		submitted += ret;
-		done += uring_reap(ring, reqs);
+		done += rtap_ring_reap(ring, reqs);
 	}
 	ret = unlikely(done < submitted) ? uring_cancel(ring) : 0;
 	while (unlikely(done < submitted)) {
 		if (ret < 0 && ret != -EINTR)
 			return ret;
-		done += uring_reap(ring, reqs);
+		done += rtap_ring_reap(ring, reqs);
 		if (done < submitted) {
 			ring->stats.enters++;
 			ret = io_uring_submit_and_wait(&ring->uring, 1);
@@ -671,7 +709,7 @@ uring_collect(struct rtap_ring *ring)
 	else if (ret < 0)
 		uring_recover(ring, ret);
 	else
-		uring_reap(ring, &none);
+		rtap_ring_reap(ring, &none);
 }
 
 void
@@ -684,7 +722,7 @@ rtap_ring_readv(struct rtap_ring *ring, struct rtap_req *reqs, unsigned int n)
 		ring_batch(ring, reqs, n, 0, IORING_OP_READV);
 	}
 	if (unlikely(reqs[0].res == -EBADFD))
-		ring_set_gone(ring);
+		rtap_ring_set_gone(ring);
 }
 
 void

@@ -65,9 +65,12 @@ struct rtap_ring_caps {
 	bool fall_back;		/* to them, if a ring cannot be made later */
 	bool uring_reads;	/* false: readv all the same */
 	bool readv_fixed;	/* vectored reads of registered memory: Linux 6.15 */
+	bool sqpoll;		/* requests are posted to a kernel thread: rtap_sqpoll.h */
 	uint32_t setup_flags;	/* IORING_SETUP_*, without R_DISABLED */
 	int rw_flags;		/* RWF_NOWAIT or 0 */
 	bool ordered;		/* set by the user: nothing is written after what was refused */
+	int sqpoll_fd;		/* the ring that the thread belongs to */
+	uint32_t sqpoll_idle;	/* ms */
 };
 
 /*
@@ -96,10 +99,13 @@ struct rtap_ring {
 	uint16_t nb_fds;
 	uint16_t moves;		/* between threads, lately */
 	uint16_t failures;	/* of the kernel to take a batch, in a row */
+	uint16_t depth;		/* requests that may be posted; set before a ring is opened */
+	uint16_t posted;	/* requests without result */
 	bool registered;	/* mem is known to the kernel */
 	uint64_t made_at;	/* stats.enters when the ring was made, on this thread */
 	uint64_t register_at;	/* stats.enters when mem is due to be registered */
 	int *fds;
+	struct rtap_req *reqs;	/* depth of them, the owner's */
 	struct iovec mem;	/* that reads go to; no bytes: not to be registered */
 	struct rtap_ring_stats stats;
 };
@@ -176,7 +182,7 @@ rtap_ring_is_quiet(const struct rtap_ring *ring)
 
 	if (!ring->armed)
 		return !ring->open || ring->gone;
-	/* A hint: what it announces is fetched by a system call, which orders all. */
+	/* A hint: what it announces is fetched in an orderly way. */
 	return (IO_URING_READ_ONCE(*sq->kflags) & IORING_SQ_TASKRUN) == 0 &&
 		IO_URING_READ_ONCE(*cq->ktail) == *cq->khead;
 }
@@ -190,9 +196,28 @@ rtap_ring_quiet_word(const struct rtap_ring *ring)
 {
 	if (!ring->open || !ring->caps.uring)
 		return NULL;
-	/* Without the flag, the kernel interrupts the thread and completes the poll. */
-	return (ring->caps.setup_flags & IORING_SETUP_TASKRUN_FLAG) != 0 ?
+	/*
+	 * Without the flag, the kernel interrupts the thread and completes the poll; with SQPOLL,
+	 * its own thread does so.
+	 */
+	return !ring->caps.sqpoll && (ring->caps.setup_flags & IORING_SETUP_TASKRUN_FLAG) != 0 ?
 		ring->uring.sq.kflags : ring->uring.cq.ktail;
 }
+
+/*
+ * For rtap_sqpoll.c
+ */
+
+/** Queue a request to be submitted: IORING_OP_READV or IORING_OP_WRITEV. There must be room. */
+void rtap_ring_prep(struct rtap_ring *ring, const struct rtap_req *req, unsigned int file, int op,
+		uint64_t tag);
+/** Queue a cancellation of all requests; false: no room. */
+bool rtap_ring_prep_cancel(struct rtap_ring *ring);
+/** Set the results that are there. Returns how many. */
+unsigned int rtap_ring_reap(struct rtap_ring *ring, struct rtap_req *reqs);
+/** Start over with an empty ring, or without, if there cannot be one. */
+void rtap_ring_rebuild(struct rtap_ring *ring);
+/** The device behind file 0 is gone: say so, once. */
+void rtap_ring_set_gone(struct rtap_ring *ring);
 
 #endif /* _RTAP_RING_H_ */

@@ -142,9 +142,8 @@ slot_fill(struct rtap_rxq *rxq, unsigned int idx, uint16_t segs)
 	return true;
 }
 
-/* Fill n slots from the first on; returns how many are filled. */
-static unsigned int
-rxq_fill(struct rtap_rxq *rxq, unsigned int first, unsigned int n)
+unsigned int
+rtap_rxq_fill(struct rtap_rxq *rxq, unsigned int first, unsigned int n)
 {
 	uint16_t segs = rte_atomic_load_explicit(&rxq->segs, rte_memory_order_acquire);
 	unsigned int i, max = rxq->nb_slots;
@@ -232,9 +231,8 @@ slot_check(struct rtap_rxq *rxq, unsigned int idx)
 	return true;
 }
 
-/* The frame in a slot, or NULL if it had to be dropped. */
-static struct rte_mbuf *
-rxq_take(struct rtap_rxq *rxq, unsigned int idx)
+struct rte_mbuf *
+rtap_rxq_take(struct rtap_rxq *rxq, unsigned int idx)
 {
 	struct virtio_net_hdr_v1 hdr; /* no tunnels on Rx */
 	struct rte_mbuf *m;
@@ -259,8 +257,8 @@ rxq_take(struct rtap_rxq *rxq, unsigned int idx)
 }
 
 /* Large frames come in smaller bursts, which fit in the cache until the application has them. */
-static void
-rxq_adapt(struct rtap_rxq *rxq, unsigned int tried, unsigned int found, uint64_t bytes)
+void
+rtap_rxq_adapt(struct rtap_rxq *rxq, unsigned int tried, unsigned int found, uint64_t bytes)
 {
 	unsigned int probe = (found < tried) ? found + 1 : RTE_MAX(rxq->probe, 2 * tried);
 
@@ -286,7 +284,7 @@ rxq_hand_up(struct rtap_rxq *rxq, unsigned int first, unsigned int n, struct rte
 		if (rxq->reqs[i].res == -EAGAIN)
 			continue;
 		(*found)++;
-		pkts[nb_rx] = rxq_take(rxq, i);
+		pkts[nb_rx] = rtap_rxq_take(rxq, i);
 		nb_rx += pkts[nb_rx] != NULL;
 	}
 	return nb_rx;
@@ -323,13 +321,13 @@ rtap_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 		return rxq_hand_up_ahead(rxq, pkts, nb_pkts);
 	if (rtap_ring_is_quiet(&rxq->ring))
 		return 0;
-	tried = rxq_fill(rxq, 0, RTE_MIN(nb_pkts, rxq->probe));
+	tried = rtap_rxq_fill(rxq, 0, RTE_MIN(nb_pkts, rxq->probe));
 	if (unlikely(tried == 0))
 		return 0;
 
 	rtap_ring_readv(&rxq->ring, rxq->reqs, tried);
 	nb_rx = rxq_hand_up(rxq, 0, tried, pkts, &found);
-	rxq_adapt(rxq, tried, found, rxq->stats.bytes - bytes);
+	rtap_rxq_adapt(rxq, tried, found, rxq->stats.bytes - bytes);
 	if (found == 0)
 		rtap_ring_arm(&rxq->ring);
 	return nb_rx;
@@ -368,12 +366,12 @@ rxq_read_ahead(struct rtap_rxq *rxq)
 		first = rxq->ahead_end;
 		if (rtap_ring_is_quiet(&rxq->ring))
 			return;
-		tried = rxq_fill(rxq, first, RTE_MIN(rxq->probe, rxq->nb_slots - first));
+		tried = rtap_rxq_fill(rxq, first, RTE_MIN(rxq->probe, rxq->nb_slots - first));
 		if (tried == 0)
 			return;
 		rtap_ring_readv(&rxq->ring, &rxq->reqs[first], tried);
 		found = rxq_found(rxq, first, tried, &bytes, &rxq->ahead_end);
-		rxq_adapt(rxq, tried, found, bytes);
+		rtap_rxq_adapt(rxq, tried, found, bytes);
 	} while (found == tried);
 	if (found == 0)
 		rtap_ring_arm(&rxq->ring);

@@ -120,13 +120,9 @@ fits_in_place(const struct rte_mbuf *m, uint32_t edit)
 		(m->ol_flags & RTAP_TX_TAGS) == 0;
 }
 
-/*
- * Describe one packet; returns the number of iovecs used. A packet that cannot be sent uses
- * none, which leaves it out of the batch, and has the reason in its result.
- */
-static uint32_t
-txq_put(struct rtap_txq *txq, struct rtap_req *req, struct rtap_tx_hdr *hdr, struct iovec *iov,
-		struct rte_mbuf *m)
+uint32_t
+rtap_txq_put(struct rtap_txq *txq, struct rtap_req *req, struct rtap_tx_hdr *hdr,
+		struct iovec *iov, struct rte_mbuf *m)
 {
 	uint32_t edit = 0;
 
@@ -166,7 +162,8 @@ txq_build(struct rtap_txq *txq, struct rte_mbuf **pkts, unsigned int n)
 
 		if (used + need > RTAP_TX_IOVS)
 			break;
-		used += txq_put(txq, &txq->reqs[i], &txq->hdrs[i], &txq->iovs[used], pkts[i]);
+		used += rtap_txq_put(txq, &txq->reqs[i], &txq->hdrs[i], &txq->iovs[used],
+			pkts[i]);
 	}
 	return i;
 }
@@ -208,6 +205,18 @@ req_sent(const struct rtap_req *req)
 	return likely(req->iovcnt != 0 && req->res >= 0);
 }
 
+bool
+rtap_txq_count(struct rtap_txq *txq, const struct rtap_req *req, const struct rte_mbuf *m,
+		unsigned int file)
+{
+	if (unlikely(!req_sent(req)))
+		return txq_failed(txq, req, file);
+	txq->stats.packets++;
+	txq->stats.bytes += req->res - RTAP_VNET_HDR_LEN;
+	txq->stats.tso += (m->ol_flags & RTAP_TX_SEG) != 0;
+	return false;
+}
+
 /*
  * Count and free what the kernel took or will never take. What it refused is moved to the end
  * of pkts, in order: when the kernel finds room again in the middle of a batch, a later packet
@@ -220,13 +229,7 @@ txq_finish(struct rtap_txq *txq, struct rte_mbuf **pkts, unsigned int n, unsigne
 	unsigned int i, nb_done = 0, nb_refused = 0;
 
 	for (i = 0; i < n; i++) {
-		const struct rtap_req *req = &txq->reqs[i];
-
-		if (req_sent(req)) {
-			txq->stats.packets++;
-			txq->stats.bytes += req->res - RTAP_VNET_HDR_LEN;
-			txq->stats.tso += (pkts[i]->ol_flags & RTAP_TX_SEG) != 0;
-		} else if (txq_failed(txq, req, file)) {
+		if (unlikely(rtap_txq_count(txq, &txq->reqs[i], pkts[i], file))) {
 			refused[nb_refused++] = pkts[i];
 			continue;
 		}
@@ -287,8 +290,3 @@ rtap_tx_descriptor_status(void *queue, uint16_t offset)
 	return offset < txq->nb_desc ? RTE_ETH_TX_DESC_DONE : -EINVAL;
 }
 
-int
-rtap_tx_done_cleanup(void *queue __rte_unused, uint32_t free_cnt __rte_unused)
-{
-	return 0;
-}

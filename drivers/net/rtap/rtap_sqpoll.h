@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#ifndef _RTAP_SQPOLL_H_
+#define _RTAP_SQPOLL_H_
+
+/*
+ * A kernel thread that submits (IORING_SETUP_SQPOLL): no system call where packets move.
+ *
+ * Theory of operation
+ *
+ * Requests are posted: written to memory that is shared with a kernel thread, which carries them
+ * out in order and writes their results to shared memory as well. A burst never waits for it;
+ * what it posts is reaped by a later one. The thread falls asleep when it finds nothing to do
+ * for a while, and says so in a flag. Waking it is the one system call that a burst may make.
+ *
+ * One thread serves all queues of a port. It belongs to a ring that carries no request and lives
+ * as long as the port, so that queues may come and go.
+ *
+ * While a request is posted, the kernel may use its buffers at any time. They are safe again once
+ * its result is there, or when the ring has been closed, which cancels and waits.
+ *
+ * Rx: one batch of reads at a time, whose frames are handed up in order as they arrive. The next
+ * one is posted when the last of them has been. An empty batch is followed by a poll instead, as
+ * everywhere in this driver, so that thread and queue can rest.
+ *
+ * Tx: packets are written in the order in which they came, as many at a time as the queue has
+ * descriptors. One that the kernel refuses keeps its place, and is posted again, with all others
+ * that were, by the next call on the queue. No other is posted before that.
+ *
+ * When the thread is lost, which the kernel says when it is to be woken, the queue goes on with
+ * an ordinary ring. Packets that may or may not have been written are counted as write_errors.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <liburing.h>
+
+#include <rte_common.h>
+
+#include "rtap_ring.h"
+
+struct rte_mbuf;
+struct rtap_txq;
+struct rtap_rxq;
+struct rtap_tx_posted;
+
+#define RTAP_SQPOLL_IDLE_DEFAULT 100
+#define RTAP_SQPOLL_IDLE_MAX 60000
+
+/* What the user asked for. */
+struct rtap_sqpoll_conf {
+	bool on;
+	bool pinned;		/* to cpu */
+	uint16_t cpu;
+	uint32_t idle_ms;	/* how long the thread looks for work before it sleeps */
+};
+
+/* The ring that the thread of a port belongs to. */
+struct rtap_sqpoll {
+	bool open;
+	struct io_uring uring;
+};
+
+/**
+ * Start a thread, which may run on all CPUs that the process may use, or is pinned to one.
+ *
+ * @param sqpoll
+ *   Zeroed.
+ * @param caps
+ *   What rtap_ring_probe() found; rings opened with it use the thread from now on.
+ * @return
+ *   0, or what the kernel says; -EINVAL if the CPU is not online, or not for this process.
+ */
+int rtap_sqpoll_open(struct rtap_sqpoll *sqpoll, const struct rtap_sqpoll_conf *conf,
+		struct rtap_ring_caps *caps);
+
+/** Let the thread end, when the last ring that uses it is closed. Harmless on one not open. */
+void rtap_sqpoll_close(struct rtap_sqpoll *sqpoll);
+
+/*
+ * Rings, for rtap_ring.c
+ */
+
+/** Make ring->uring, for ring->depth requests. Returns 0 or a negative errno. */
+int rtap_sqpoll_setup(struct rtap_ring *ring);
+
+/** Have the thread see what was prepared. Falls back to an ordinary ring if there is none. */
+void rtap_sqpoll_submit(struct rtap_ring *ring);
+
+/** Cancel what waits, and wait for the rest: no request is posted any more. */
+void rtap_sqpoll_drain(struct rtap_ring *ring);
+
+/*
+ * Queues
+ */
+
+/** Make ready for the first burst; the ring has just been opened. */
+void rtap_sqpoll_rx_start(struct rtap_rxq *rxq);
+
+/**
+ * Wait until the reads that are posted now have been carried out: those that follow use larger
+ * buffers. Called by another thread than that which polls the queue.
+ */
+void rtap_sqpoll_rx_wait(const struct rtap_rxq *rxq);
+
+/** Has the thread read something that no burst has handed up yet? */
+bool rtap_sqpoll_rx_is_ready(const struct rtap_rxq *rxq);
+/** Packets that the thread has read; it is asked for more if there are none. */
+int rtap_sqpoll_rx_queue_count(void *queue);
+int rtap_sqpoll_rx_descriptor_status(void *queue, uint16_t offset);
+uint16_t rtap_sqpoll_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+/** Allocate room for the posted packets of a queue, which has nb_desc. Returns 0 or -ENOMEM. */
+int rtap_sqpoll_tx_setup(struct rtap_txq *txq, unsigned int socket_id);
+
+/** Count and free all packets; the ring is closed or an ordinary one. */
+void rtap_sqpoll_tx_flush(struct rtap_txq *txq);
+void rtap_sqpoll_tx_release(struct rtap_txq *txq);
+
+int rtap_sqpoll_tx_descriptor_status(void *queue, uint16_t offset);
+uint16_t rtap_sqpoll_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+/**
+ * Free packets that have been sent.
+ *
+ * @param free_cnt
+ *   So many at most; 0: all.
+ * @return
+ *   How many.
+ */
+int rtap_sqpoll_tx_done_cleanup(void *queue, uint32_t free_cnt);
+
+#endif /* _RTAP_SQPOLL_H_ */

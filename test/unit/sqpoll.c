@@ -1,0 +1,707 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/*
+ * rtap_sqpoll.[ch]: queues whose requests a kernel thread carries out.
+ *
+ * When it does so is up to the scheduler: nothing here expects it to be fast, or awake. What must
+ * happen is waited for.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <rte_mempool.h>
+
+#include "unit_queue.h"
+
+#define NB_MBUFS 4095
+#define NB_DESC 64
+#define IDLE_MS 1
+
+/* How long to wait for what must happen, in steps of 100 us. */
+#define PATIENCE 300000
+
+#define UNTIL(cond) __extension__ ({ \
+	unsigned int turns_; \
+	for (turns_ = 0; turns_ < PATIENCE && !(cond); turns_++) \
+		usleep(100); \
+	turns_ < PATIENCE; \
+})
+
+static struct rtap_ring_caps probed;
+static struct rtap_sqpoll sqpoll;
+static struct rte_mempool *pool;
+static struct rte_mempool *tiny;
+static struct rtap_rxq *rxq;
+static struct rtap_txq *txq;
+static const struct virtio_net_hdr_v1 no_hdr;
+static unsigned int nb_fds;
+
+/*
+ * Modes
+ */
+
+/* As kernels do it that refuse RWF_NOWAIT: what cannot be done at once waits in the ring. */
+static bool waits;
+
+static int
+enter_plain(void)
+{
+	waits = false;
+	return 0;
+}
+
+static int
+enter_waiting(void)
+{
+	waits = true;
+	return 0;
+}
+
+static unsigned int
+in_use(void)
+{
+	return rte_mempool_in_use_count(pool) + rte_mempool_in_use_count(tiny);
+}
+
+static int
+open_thread(const struct rtap_sqpoll_conf *conf)
+{
+	unit_caps = probed;
+	if (waits) {
+		unit_caps.rw_flags = 0;
+		unit_caps.uring_reads = false;
+	}
+	return rtap_sqpoll_open(&sqpoll, conf, &unit_caps);
+}
+
+static void
+open_queues(void)
+{
+	unit_dev_init();
+	rxq = unit_rxq_open(pool, NB_DESC, 0);
+	txq = unit_txq_open(NB_DESC);
+	CU_ASSERT_FATAL(rxq != NULL && txq != NULL);
+}
+
+static void
+set_up(void)
+{
+	static const struct rtap_sqpoll_conf conf = { .on = true, .idle_ms = IDLE_MS };
+	int fds[2];
+
+	nb_fds = unit_count_fds();
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds), 0);
+	unit_fd = fds[0];
+	unit_peer = fds[1];
+	CU_ASSERT_EQUAL_FATAL(open_thread(&conf), 0);
+	open_queues();
+}
+
+static void
+tear_down(void)
+{
+	unit_queues_close();
+	rtap_sqpoll_close(&sqpoll);
+	CU_ASSERT_EQUAL(in_use(), 0);
+	close(unit_fd);
+	close(unit_peer);
+	CU_ASSERT_EQUAL(unit_count_fds(), nb_fds);
+}
+
+/*
+ * Frames
+ */
+
+static uint32_t
+frame_len(uint32_t seq)
+{
+	return 60 + seq * 7 % 1400;
+}
+
+static const uint8_t *
+frame_data(uint32_t seq)
+{
+	static uint8_t data[1500];
+
+	memset(data, seq, sizeof(data));
+	unit_put16(&data[12], 0x88b5);
+	memcpy(&data[14], &seq, sizeof(seq));
+	return data;
+}
+
+static struct rte_mbuf *
+frame_mbuf(uint32_t seq)
+{
+	return unit_mbuf(pool, frame_data(seq), frame_len(seq), frame_len(seq), 1);
+}
+
+static bool
+put(uint32_t seq)
+{
+	return unit_frame_send(&no_hdr, frame_data(seq), frame_len(seq));
+}
+
+/* Receive the next frame at the other end; returns its number, or UINT32_MAX if there is none. */
+static uint32_t
+receive(void)
+{
+	uint8_t buf[2048];
+	uint32_t seq;
+	ssize_t len = recv(unit_peer, buf, sizeof(buf), 0);
+
+	if (len < 0)
+		return UINT32_MAX;
+	memcpy(&seq, &buf[RTAP_VNET_HDR_LEN + 14], sizeof(seq));
+	CU_ASSERT_EQUAL(len, RTAP_VNET_HDR_LEN + frame_len(seq));
+	CU_ASSERT_EQUAL(memcmp(&buf[RTAP_VNET_HDR_LEN], frame_data(seq), frame_len(seq)), 0);
+	return seq;
+}
+
+/* Take frames from first on as they come, until there were n. */
+static bool
+take(uint32_t first, unsigned int n)
+{
+	struct rte_mbuf *pkts[7];
+	unsigned int i, nb, found = 0, turn;
+
+	for (turn = 0; found < n && turn < PATIENCE; turn++) {
+		nb = rtap_sqpoll_rx_burst(rxq, pkts, RTE_DIM(pkts));
+		for (i = 0; i < nb; i++, found++) {
+			CU_ASSERT(unit_mbuf_equal(pkts[i], frame_data(first + found),
+				frame_len(first + found)));
+			rte_pktmbuf_free(pkts[i]);
+		}
+		if (nb == 0)
+			usleep(100);
+	}
+	return found == n;
+}
+
+/* Hand over one packet; false: no room. */
+static bool
+give(struct rte_mbuf *m)
+{
+	return rtap_sqpoll_tx_burst(txq, &m, 1) == 1;
+}
+
+/* Are so many packets sent or given up, all in all? */
+static bool
+finished(unsigned int n)
+{
+	rtap_sqpoll_tx_done_cleanup(txq, 0);
+	return txq->stats.packets + txq->stats.write_errors + txq->stats.link_down == n;
+}
+
+static bool
+sleeps(const struct io_uring *uring)
+{
+	return (IO_URING_READ_ONCE(*uring->sq.kflags) & IORING_SQ_NEED_WAKEUP) != 0;
+}
+
+/*
+ * Rx
+ */
+
+static void
+test_rx(void)
+{
+	uint32_t seq, n;
+
+	for (seq = 0; seq < 2000; seq += n) {
+		uint32_t i;
+
+		n = 1 + seq % 90;
+		for (i = 0; i < n; i++)
+			CU_ASSERT_FATAL(put(seq + i));
+		CU_ASSERT_FATAL(take(seq, n));
+	}
+	CU_ASSERT_EQUAL(rxq->stats.packets, seq);
+	CU_ASSERT_EQUAL(rxq->stats.read_errors + rxq->stats.truncated, 0);
+}
+
+/* When there is nothing to read, the thread comes to rest, and so does the queue. */
+static void
+test_rx_idle(void)
+{
+	struct rte_mbuf *m;
+	uint32_t seq;
+	uint64_t enters;
+
+	for (seq = 0; seq < 20; seq++) {
+		CU_ASSERT_FATAL(UNTIL(rtap_sqpoll_rx_burst(rxq, &m, 1) == 0 &&
+			rtap_ring_is_quiet(&rxq->ring) && sleeps(&rxq->ring.uring)));
+		enters = rxq->ring.stats.enters;
+		CU_ASSERT_EQUAL(rtap_sqpoll_rx_burst(rxq, &m, 1), 0);
+		CU_ASSERT_EQUAL(rxq->ring.stats.enters, enters);
+		CU_ASSERT_FATAL(put(seq));
+		CU_ASSERT_FATAL(UNTIL(!rtap_ring_is_quiet(&rxq->ring)));
+		CU_ASSERT_FATAL(take(seq, 1));
+	}
+}
+
+/* Frames that were read and never taken go with the queue, and so do reads that wait. */
+static void
+test_rx_stop(void)
+{
+	unsigned int turn, i;
+	struct rte_mbuf *m;
+	uint32_t seq = 0;
+
+	for (turn = 0; turn < 50; turn++) {
+		for (i = 0; i < turn; i++)
+			CU_ASSERT_FATAL(put(seq + i));
+		for (i = 0; i < turn % 4; i++) {
+			if (rtap_sqpoll_rx_burst(rxq, &m, 1) == 1)
+				rte_pktmbuf_free(m);
+		}
+		rtap_rx_queue_stop(&unit_dev, 0);
+		CU_ASSERT_EQUAL(in_use(), 0);
+		CU_ASSERT_EQUAL(rtap_sqpoll_rx_burst(rxq, &m, 1), 0);
+		while (recv(unit_fd, &i, 1, 0) > 0)
+			;
+		CU_ASSERT_EQUAL_FATAL(rtap_rx_queue_start(&unit_dev, 0), 0);
+		CU_ASSERT_FATAL(put(seq) && take(seq, 1));
+		seq += 100;
+	}
+}
+
+/* The pool is empty for a while, and the queue goes on when it is not. */
+static void
+test_rx_empty_pool(void)
+{
+	struct rte_mbuf *all[NB_MBUFS], *m;
+	unsigned int n;
+
+	for (n = 0; n < NB_MBUFS && (all[n] = rte_pktmbuf_alloc(pool)) != NULL; n++)
+		;
+	CU_ASSERT_FATAL(put(1));
+	CU_ASSERT(UNTIL(rtap_sqpoll_rx_burst(rxq, &m, 1) == 0 && rxq->stats.nombuf > 0));
+	rte_pktmbuf_free_bulk(all, n);
+	CU_ASSERT(take(1, 1));
+}
+
+/*
+ * Tx
+ */
+
+/* In order, each once, and counted when they have been sent. */
+static void
+test_tx(void)
+{
+	uint32_t seq = 0, got = 0;
+	uint64_t bytes = 0;
+
+	while (got < 3000) {
+		struct rte_mbuf *pkts[40];
+		unsigned int i, n = 1 + seq % RTE_DIM(pkts), sent;
+
+		for (i = 0; i < n; i++)
+			pkts[i] = frame_mbuf(seq + i);
+		sent = rtap_sqpoll_tx_burst(txq, pkts, n);
+		rte_pktmbuf_free_bulk(&pkts[sent], n - sent);
+		seq += sent;
+		for (; got < seq; got++) {
+			uint32_t next = 0;
+
+			CU_ASSERT_FATAL(UNTIL((next = receive()) != UINT32_MAX));
+			CU_ASSERT_EQUAL_FATAL(next, got);
+			bytes += frame_len(got);
+		}
+	}
+	CU_ASSERT(UNTIL(finished(seq)));
+	CU_ASSERT_EQUAL(txq->stats.packets, seq);
+	CU_ASSERT_EQUAL(txq->stats.bytes, bytes);
+	CU_ASSERT_EQUAL(txq->stats.write_errors, 0);
+}
+
+/* A packet leaves although no call follows, whether the thread sleeps or not. */
+static void
+test_tx_sparse(void)
+{
+	uint32_t seq, got = 0;
+
+	for (seq = 0; seq < 60; seq++) {
+		if (seq % 2 == 0)
+			CU_ASSERT_FATAL(UNTIL(sleeps(&txq->ring.uring)));
+		CU_ASSERT_FATAL(give(frame_mbuf(seq)));
+		CU_ASSERT_FATAL(UNTIL((got = receive()) != UINT32_MAX));
+		CU_ASSERT_EQUAL(got, seq);
+	}
+	CU_ASSERT_EQUAL(txq->stats.packets, 59);
+	CU_ASSERT(UNTIL(finished(60)));
+}
+
+/*
+ * The other end is slow, and has room for a few: each packet arrives once, and what the queue
+ * cannot take stays with the caller.
+ */
+static void
+test_tx_back_pressure(void)
+{
+	static const int size = 1;
+	static uint8_t seen[1000];
+	uint32_t seq = 0, got = 0, next;
+	unsigned int turn;
+
+	memset(seen, 0, sizeof(seen));
+	CU_ASSERT_EQUAL(setsockopt(unit_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	for (turn = 0; got < RTE_DIM(seen) && turn < PATIENCE; turn++) {
+		struct rte_mbuf *m = NULL;
+
+		while (seq < RTE_DIM(seen) && (m = frame_mbuf(seq), give(m)))
+			seq++;
+		if (seq < RTE_DIM(seen))
+			rte_pktmbuf_free(m);
+		rtap_sqpoll_tx_done_cleanup(txq, 0);
+		CU_ASSERT_FATAL(seq - txq->stats.packets <= NB_DESC);
+		if ((next = receive()) == UINT32_MAX) {
+			usleep(100);
+			continue;
+		}
+		UNIT_ASSERT_AT(next < RTE_DIM(seen) && seen[next]++ == 0, next);
+		got++;
+	}
+	CU_ASSERT_EQUAL(got, RTE_DIM(seen));
+	CU_ASSERT(UNTIL(finished(RTE_DIM(seen))));
+	CU_ASSERT(txq->stats.backpressure > 0);
+	CU_ASSERT_EQUAL(txq->stats.packets, RTE_DIM(seen));
+	CU_ASSERT_EQUAL(txq->stats.write_errors, 0);
+}
+
+/* Packets that cannot leave any more are counted, the others were sent. */
+static void
+test_tx_stop(void)
+{
+	static const int size = 1;
+	unsigned int turn;
+	uint32_t seq = 0;
+
+	CU_ASSERT_EQUAL(setsockopt(unit_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	for (turn = 0; turn < 50; turn++) {
+		uint32_t first = seq;
+		uint64_t before = txq->stats.packets + txq->stats.write_errors;
+		uint64_t sent = txq->stats.packets;
+		struct rte_mbuf *m;
+
+		while (seq < first + 2 * turn && (m = frame_mbuf(seq), true)) {
+			if (!give(m)) {
+				rte_pktmbuf_free(m);
+				break;
+			}
+			seq++;
+		}
+		rtap_tx_queue_stop(&unit_dev, 0);
+		CU_ASSERT_EQUAL(rte_mempool_in_use_count(pool), 0);
+		UNIT_ASSERT_AT(txq->stats.packets + txq->stats.write_errors - before ==
+			seq - first, turn);
+		for (sent = txq->stats.packets - sent; sent > 0; sent--)
+			UNIT_ASSERT_AT(receive() != UINT32_MAX, turn);
+		UNIT_ASSERT_AT(receive() == UINT32_MAX, turn);
+		m = frame_mbuf(0);
+		CU_ASSERT(!give(m));
+		rte_pktmbuf_free(m);
+		CU_ASSERT_EQUAL_FATAL(rtap_tx_queue_start(&unit_dev, 0), 0);
+	}
+	CU_ASSERT(txq->stats.write_errors > 0);
+}
+
+/* Packets in many pieces: their descriptions come round in a ring of their own. */
+static void
+test_tx_segments(void)
+{
+	uint32_t seq;
+
+	for (seq = 0; seq < 1000; seq++) {
+		uint32_t next = 0;
+
+		CU_ASSERT_FATAL(give(unit_mbuf(tiny, frame_data(seq), frame_len(seq), 1 + seq % 64,
+			32 + seq % 32)));
+		if (seq % 3 != 0)
+			continue;
+		for (next = seq >= 3 ? seq - 2 : 0; next <= seq; next++) {
+			uint32_t got = 0;
+
+			CU_ASSERT_FATAL(UNTIL((got = receive()) != UINT32_MAX));
+			CU_ASSERT_EQUAL_FATAL(got, next);
+		}
+	}
+	CU_ASSERT_EQUAL(seq, 1000);
+}
+
+/* What cannot be sent is counted and freed at once, and does not stop others. */
+static void
+test_tx_bad(void)
+{
+	struct rte_mbuf *pkts[3] = { frame_mbuf(1), frame_mbuf(2), frame_mbuf(3) };
+	uint32_t got = 0;
+
+	pkts[1]->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+	CU_ASSERT_EQUAL(rtap_sqpoll_tx_burst(txq, pkts, 3), 3);
+	CU_ASSERT_EQUAL(txq->stats.bad_offload, 1);
+	CU_ASSERT(UNTIL((got = receive()) != UINT32_MAX) && got == 1);
+	CU_ASSERT(UNTIL((got = receive()) != UINT32_MAX) && got == 3);
+}
+
+static void
+test_tx_cleanup(void)
+{
+	uint32_t seq;
+
+	for (seq = 0; seq < 10; seq++)
+		CU_ASSERT_FATAL(give(frame_mbuf(seq)));
+	for (seq = 0; seq < 10; seq++)
+		CU_ASSERT_FATAL(UNTIL(receive() != UINT32_MAX));
+	seq = 10 - txq->stats.packets;
+	CU_ASSERT(seq > 0);
+	for (; seq > 0; seq--)
+		CU_ASSERT(UNTIL(rtap_sqpoll_tx_done_cleanup(txq, 1) == 1));
+	CU_ASSERT_EQUAL(rtap_sqpoll_tx_done_cleanup(txq, 0), 0);
+	CU_ASSERT_EQUAL(txq->stats.packets, 10);
+}
+
+/*
+ * The thread
+ */
+
+/* Count the threads of that kind, and see where the last may run. */
+static unsigned int
+count_threads(cpu_set_t *cpus)
+{
+	DIR *dir = opendir("/proc/self/task");
+	char path[300], comm[32];
+	struct dirent *entry;
+	unsigned int n = 0;
+	FILE *file;
+
+	while ((entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		file = fopen(path, "r");
+		if (file == NULL)
+			continue;
+		if (fgets(comm, sizeof(comm), file) != NULL && strncmp(comm, "iou-sqp", 7) == 0) {
+			sched_getaffinity(atoi(entry->d_name), sizeof(*cpus), cpus);
+			n++;
+		}
+		fclose(file);
+	}
+	closedir(dir);
+	return n;
+}
+
+/* One for all queues, which may run anywhere although its creator may not, or where it is told. */
+static void
+test_thread(void)
+{
+	struct rtap_sqpoll_conf conf = { .on = true, .idle_ms = IDLE_MS };
+	cpu_set_t all, before, one, cpus;
+
+	CU_ASSERT_FATAL(UNTIL(count_threads(&cpus) == 1));
+	unit_queues_close();
+	rtap_sqpoll_close(&sqpoll);
+
+	sched_getaffinity(0, sizeof(before), &before);
+	memset(&all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), &all);
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	for (conf.cpu = 0; !CPU_ISSET(conf.cpu, &all); conf.cpu++)
+		;
+	CPU_SET(conf.cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	CU_ASSERT_FATAL(UNTIL(count_threads(&cpus) == 0));
+
+	CU_ASSERT_EQUAL(open_thread(&conf), 0);
+	CU_ASSERT(UNTIL(count_threads(&cpus) == 1 && CPU_EQUAL(&cpus, &all)));
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	CU_ASSERT(CPU_EQUAL(&cpus, &one));
+	rtap_sqpoll_close(&sqpoll);
+	CU_ASSERT_FATAL(UNTIL(count_threads(&cpus) == 0));
+
+	sched_setaffinity(0, sizeof(before), &before);
+	conf.pinned = true;
+	CU_ASSERT_EQUAL(open_thread(&conf), 0);
+	CU_ASSERT(UNTIL(count_threads(&cpus) == 1 && CPU_EQUAL(&cpus, &one)));
+	rtap_sqpoll_close(&sqpoll);
+
+	conf.cpu = UINT16_MAX;
+	CU_ASSERT_EQUAL(open_thread(&conf), -EINVAL);
+	CU_ASSERT(!sqpoll.open && !unit_caps.sqpoll);
+}
+
+/* From now on, this thread cannot wake another up: io_uring_enter() says that there is none. */
+static bool
+lose_thread(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_enter, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, IORING_ENTER_SQ_WAKEUP, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOWNERDEAD),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { RTE_DIM(code), code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
+}
+
+/* Like an assertion, for the child. */
+#define CHECK(cond) do { \
+	if (!(cond)) { \
+		fprintf(stderr, "\n%s:%d: %s\n", __FILE__, __LINE__, #cond); \
+		return EXIT_FAILURE; \
+	} \
+} while (0)
+
+/* Both queues go on without; of what was posted, reads are done again and writes are counted. */
+static int
+lose_thread_and_go_on(void)
+{
+	struct rte_mbuf *m;
+	uint32_t seq, i;
+
+	set_up();
+	CHECK(UNTIL(rtap_sqpoll_rx_burst(rxq, &m, 1) == 0 && rtap_ring_is_quiet(&rxq->ring) &&
+		sleeps(&txq->ring.uring)));
+	if (!lose_thread())
+		return 77;
+	CHECK(give(frame_mbuf(0)));
+	CHECK(!txq->ring.caps.sqpoll && txq->ring.caps.uring);
+	CHECK(txq->stats.write_errors == 1 && txq->stats.packets == 0);
+	CHECK(receive() == UINT32_MAX);
+	for (seq = 0; seq < 20; seq++) {
+		struct rte_mbuf *pkts[2] = { frame_mbuf(seq), frame_mbuf(seq + 1) };
+
+		CHECK(rtap_sqpoll_tx_burst(txq, pkts, 2) == 2);
+		CHECK(receive() == seq && receive() == seq + 1);
+	}
+	CHECK(txq->stats.packets == 40 && txq->stats.write_errors == 1);
+
+	/* It awakes for the poll, but not any more for reads after it has fallen asleep. */
+	for (i = 0; i < 100; i++)
+		CHECK(put(i));
+	CHECK(UNTIL(!rtap_ring_is_quiet(&rxq->ring) && sleeps(&rxq->ring.uring)));
+	CHECK(take(0, 100));
+	CHECK(rxq->stats.read_errors == 0);
+	CHECK(!rxq->ring.caps.sqpoll && rxq->ring.caps.uring);
+	for (; i < 200; i++)
+		CHECK(put(i) && take(i, 1));
+
+	unit_queues_close();
+	CHECK(in_use() == 0);
+	rtap_sqpoll_close(&sqpoll);
+	return CU_get_number_of_failures() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void
+test_lost_thread(void)
+{
+	pid_t pid;
+	int status;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		alarm(60);
+		status = lose_thread_and_go_on();
+		fflush(NULL);
+		_exit(status);
+	}
+	CU_ASSERT_FATAL(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		printf("(no seccomp here) ");
+	else
+		CU_ASSERT_EQUAL(WEXITSTATUS(status), EXIT_SUCCESS);
+}
+
+/* A TAP file that is attached to no interface says -EBADFD: that is the end of it, for both. */
+static void
+test_detached(void)
+{
+	struct rte_mbuf *m;
+	int fd = unit_open_tun();
+
+	if (fd < 0)
+		return;
+	unit_queues_close();
+	RTE_SWAP(fd, unit_fd);
+	open_queues();
+	CU_ASSERT(UNTIL(rtap_sqpoll_rx_burst(rxq, &m, 1) == 0 && rxq->ring.gone));
+	CU_ASSERT(rtap_ring_is_quiet(&rxq->ring));
+	CU_ASSERT(give(frame_mbuf(1)));
+	CU_ASSERT(UNTIL(finished(1)));
+	CU_ASSERT_EQUAL(txq->stats.link_down, 1);
+	unit_queues_close();
+	RTE_SWAP(fd, unit_fd);
+	close(fd);
+}
+
+static bool
+probe(void)
+{
+	const struct rtap_sqpoll_conf conf = { .on = true, .idle_ms = IDLE_MS };
+	const char *reason;
+	int fds[2], ret;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds) != 0)
+		return false;
+	ret = rtap_ring_probe(fds[0], RTAP_IO_URING, &probed, &reason);
+	close(fds[0]);
+	close(fds[1]);
+	if (ret == 0)
+		ret = open_thread(&conf);
+	rtap_sqpoll_close(&sqpoll);
+	if (ret != 0)
+		printf("SKIPPED: no SQPOLL here: %s\n", strerror(-ret));
+	return ret == 0;
+}
+
+int
+main(void)
+{
+	CU_TestInfo tests[] = {
+		{ "Rx", test_rx },
+		{ "Rx idle", test_rx_idle },
+		{ "Rx stop", test_rx_stop },
+		{ "Rx with an empty pool", test_rx_empty_pool },
+		{ "Tx", test_tx },
+		{ "Tx sparse", test_tx_sparse },
+		{ "Tx back-pressure", test_tx_back_pressure },
+		{ "Tx stop", test_tx_stop },
+		{ "Tx segments", test_tx_segments },
+		{ "Tx of bad packets", test_tx_bad },
+		{ "Tx cleanup", test_tx_cleanup },
+		{ "detached file", test_detached },
+		{ "thread", test_thread },
+		{ "lost thread", test_lost_thread },
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{ "SQPOLL", enter_plain, NULL, set_up, tear_down, tests },
+		{ "SQPOLL without RWF_NOWAIT", enter_waiting, NULL, set_up, tear_down, tests },
+		CU_SUITE_INFO_NULL,
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	unit_eal_init();
+	pool = unit_pool("pool", NB_MBUFS, 2048 + RTE_PKTMBUF_HEADROOM);
+	tiny = unit_pool("tiny", NB_MBUFS, 64 + RTE_PKTMBUF_HEADROOM);
+	return probe() ? unit_run(suites) : 77;
+}
