@@ -916,6 +916,8 @@ check_stats(void)
 	TEST_ASSERT(stats.ierrors == 0 && stats.oerrors == 0 && stats.rx_nombuf == 0, "errors");
 	TEST_ASSERT_EQUAL(xstat("rx_good_packets"), seen_packets, "xstats: packets in");
 	TEST_ASSERT_EQUAL(xstat("tx_good_packets"), BURST, "xstats: packets out");
+	TEST_ASSERT_EQUAL(xstat("tx_broadcast_packets"), BURST, "xstats: broadcasts out");
+	TEST_ASSERT_EQUAL(xstat("kernel_rx_packets"), BURST, "xstats: packets in the kernel");
 	return TEST_SUCCESS;
 }
 

@@ -35,7 +35,9 @@
 #include <rte_stdatomic.h>
 
 #include "rtap_devargs.h"
+#include "rtap_link.h"
 #include "rtap_ring.h"
+#include "rtap_stats.h"
 #include "rtap_vnet.h"
 
 extern int rtap_logtype;
@@ -69,7 +71,11 @@ extern int rtap_logtype;
 struct rtap_rx_stats {
 	uint64_t packets;
 	uint64_t bytes;
+	struct rtap_frame_stats frames;
 	uint64_t lro;		/* packets that the kernel had merged */
+	uint64_t csum_none;	/* packets whose TCP or UDP checksum it left unfinished */
+	uint64_t csum_good;	/* packets whose L4 checksum it has verified */
+	uint64_t ip_csum_bad;	/* packets whose IPv4 header checksum is wrong */
 	uint64_t bad_header;	/* dropped: virtio-net header or frame makes no sense */
 	uint64_t truncated;	/* dropped: larger than the buffers; the MTU grew a moment ago */
 	uint64_t read_errors;	/* reads that failed, other than for lack of packets */
@@ -79,13 +85,25 @@ struct rtap_rx_stats {
 struct rtap_tx_stats {
 	uint64_t packets;
 	uint64_t bytes;
+	struct rtap_frame_stats frames;
 	uint64_t tso;		/* packets that the kernel was asked to segment */
+	uint64_t csum;		/* packets whose TCP or UDP checksum it was asked to finish */
+	uint64_t ip_csum;	/* packets whose IPv4 header checksum the driver computed */
 	uint64_t bad_offload;	/* dropped: offload not supported or header lengths wrong */
 	uint64_t oversize;	/* dropped: larger than the MTU, and not TSO */
 	uint64_t too_many_segs;	/* dropped: more segments than one write takes */
 	uint64_t link_down;	/* dropped: interface down or gone */
 	uint64_t write_errors;	/* dropped: the kernel would not take it */
 	uint64_t backpressure;	/* not dropped: returned to the caller */
+};
+
+/* All counters of a port. They are nothing but 64-bit numbers. */
+struct rtap_port_stats {
+	struct rtap_rx_stats rx;
+	struct rtap_ring_stats rx_ring;
+	struct rtap_tx_stats tx;
+	struct rtap_ring_stats tx_ring;
+	uint64_t kernel[RTAP_KERNEL_STATS];
 };
 
 /*
@@ -123,6 +141,7 @@ struct __rte_cache_aligned rtap_rxq {
 	struct rtap_ring ring;
 	struct rtap_rx_stats stats;
 	struct rtap_rx_stats stats_base;	/* as of the last reset */
+	struct rtap_ring_stats ring_base;	/* the same of ring.stats */
 	struct rtap_rx_slot slots[RTAP_BURST_MAX];
 	struct rtap_req reqs[RTAP_BURST_MAX];
 };
@@ -154,6 +173,7 @@ struct __rte_cache_aligned rtap_txq {
 	struct rtap_ring ring;
 	struct rtap_tx_stats stats;
 	struct rtap_tx_stats stats_base;	/* as of the last reset */
+	struct rtap_ring_stats ring_base;	/* the same of ring.stats */
 	struct rtap_req reqs[RTAP_BURST_MAX];
 	struct rtap_tx_hdr hdrs[RTAP_BURST_MAX];
 	struct iovec iovs[RTAP_TX_IOVS];
@@ -193,11 +213,9 @@ struct rtap_dev {
 	struct rtap_files files;
 	struct rtap_netlink *nl;	/* for rtap_netlink() */
 	struct rte_ether_addr mac;
-	/* Statistics of queues that are gone. */
-	struct rtap_rx_stats rx_past;
-	struct rtap_tx_stats tx_past;
-	uint64_t tx_dropped;		/* the kernel's, last known */
-	uint64_t imissed_base;		/* the same as of the last reset */
+	struct rtap_port_stats past;	/* of queues that are gone, since the last reset */
+	uint64_t kernel[RTAP_KERNEL_STATS];		/* the kernel's counters, last known */
+	uint64_t kernel_base[RTAP_KERNEL_STATS];	/* as of the last reset */
 };
 
 /** The private data of a port. */

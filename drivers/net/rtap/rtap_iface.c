@@ -190,8 +190,8 @@ tap_init_info(struct rtap_dev *rtap)
 	rtap->mtu = info.mtu;
 	rtap->min_mtu = info.min_mtu;
 	rtap->max_mtu = RTE_MIN(info.max_mtu, (uint32_t)UINT16_MAX);
-	rtap->tx_dropped = info.tx_dropped;
-	rtap->imissed_base = info.tx_dropped;
+	memcpy(rtap->kernel_base, info.stats, sizeof(rtap->kernel_base));
+	memcpy(rtap->kernel, info.stats, sizeof(rtap->kernel));
 	return 0;
 }
 

@@ -2,9 +2,11 @@
  * Copyright(c) 2026 The rtap authors
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <net/if.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +21,11 @@
 
 /* A link message with all its attributes; the kernel sizes its own by page. */
 #define RTAP_NL_BUFSIZE 16384
+
+static_assert(offsetof(struct rtnl_link_stats64, tx_dropped) ==
+		RTAP_KERNEL_TX_DROPPED * sizeof(uint64_t) &&
+		offsetof(struct rtnl_link_stats64, rx_nohandler) ==
+		RTAP_KERNEL_RX_NOHANDLER * sizeof(uint64_t), "a counter has its place");
 
 struct rtap_netlink {
 	struct mnl_socket *sock;
@@ -179,7 +186,7 @@ static int
 parse_link_attr(const struct nlattr *attr, void *arg)
 {
 	struct rtap_link_info *info = arg;
-	struct rtnl_link_stats64 stats;
+	size_t len;
 
 	switch (mnl_attr_get_type(attr)) {
 	case IFLA_MTU:
@@ -199,11 +206,9 @@ parse_link_attr(const struct nlattr *attr, void *arg)
 		break;
 	case IFLA_STATS64:
 		/* Grows with kernels, and is not aligned for 64-bit loads. */
-		memset(&stats, 0, sizeof(stats));
-		memcpy(&stats, mnl_attr_get_payload(attr),
-			mnl_attr_get_payload_len(attr) < sizeof(stats) ?
-			mnl_attr_get_payload_len(attr) : sizeof(stats));
-		info->tx_dropped = stats.tx_dropped;
+		len = mnl_attr_get_payload_len(attr);
+		memcpy(info->stats, mnl_attr_get_payload(attr),
+			len < sizeof(info->stats) ? len : sizeof(info->stats));
 		break;
 	case IFLA_LINKINFO:
 		parse_linkinfo(attr, info);

@@ -20,6 +20,24 @@
 
 struct rtap_netlink;
 
+/*
+ * The kernel's counters of the interface that a TAP makes use of, by their place in struct
+ * rtnl_link_stats64 of linux/if_link.h, which only grows. "Rx" is what the kernel receives, from
+ * the application.
+ */
+enum rtap_kernel_stat {
+	RTAP_KERNEL_RX_PACKETS = 0,
+	RTAP_KERNEL_TX_PACKETS = 1,
+	RTAP_KERNEL_RX_BYTES = 2,
+	RTAP_KERNEL_TX_BYTES = 3,
+	RTAP_KERNEL_RX_DROPPED = 6,
+	RTAP_KERNEL_TX_DROPPED = 7,
+	RTAP_KERNEL_RX_FRAME_ERRORS = 13,
+	RTAP_KERNEL_RX_NOHANDLER = 23,
+	RTAP_KERNEL_RX_OTHERHOST_DROPPED = 24,	/* Linux 5.19 */
+	RTAP_KERNEL_STATS,
+};
+
 struct rtap_link_info {
 	unsigned int ifindex;
 	unsigned int flags;		/* IFF_* */
@@ -28,7 +46,7 @@ struct rtap_link_info {
 	uint32_t min_mtu;
 	uint32_t max_mtu;
 	uint32_t gso_max;		/* the largest packet that the kernel merges for TSO */
-	uint64_t tx_dropped;		/* packets that the kernel could not hand to us */
+	uint64_t stats[RTAP_KERNEL_STATS];
 	/* What kind of interface it is. */
 	bool is_tap;
 	bool multi_queue;

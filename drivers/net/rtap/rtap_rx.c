@@ -227,6 +227,25 @@ slot_check(struct rtap_rxq *rxq, unsigned int idx)
 	return true;
 }
 
+/* Count a packet that the application gets. */
+static void
+rxq_count(struct rtap_rxq *rxq, const struct rte_mbuf *m)
+{
+	struct rtap_rx_stats *stats = &rxq->stats;
+	uint64_t l4 = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	stats->packets++;
+	stats->bytes += m->pkt_len;
+	rtap_frame_count(&stats->frames, m);
+	if (m->ol_flags == 0)
+		return;
+	stats->lro += (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
+	stats->csum_none += l4 == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+	stats->csum_good += l4 == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	stats->ip_csum_bad += (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) ==
+		RTE_MBUF_F_RX_IP_CKSUM_BAD;
+}
+
 /* The frame in a slot, or NULL if it had to be dropped. */
 static struct rte_mbuf *
 rxq_take(struct rtap_rxq *rxq, unsigned int idx)
@@ -245,9 +264,7 @@ rxq_take(struct rtap_rxq *rxq, unsigned int idx)
 	}
 	if (rxq->check_ip_csum)
 		rtap_vnet_rx_ip_csum(m);
-	rxq->stats.packets++;
-	rxq->stats.bytes += m->pkt_len;
-	rxq->stats.lro += (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
+	rxq_count(rxq, m);
 	return m;
 }
 

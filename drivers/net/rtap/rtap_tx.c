@@ -169,6 +169,22 @@ txq_build(struct rtap_txq *txq, struct rte_mbuf **pkts, unsigned int n)
  * Results
  */
 
+/* Count a packet that the kernel took. */
+static void
+txq_count(struct rtap_txq *txq, const struct rte_mbuf *m)
+{
+	struct rtap_tx_stats *stats = &txq->stats;
+
+	stats->packets++;
+	stats->bytes += m->pkt_len;
+	rtap_frame_count(&stats->frames, m);
+	if (likely(!rtap_vnet_tx_needs_offload(m)))
+		return;
+	stats->tso += (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+	stats->csum += (m->ol_flags & RTE_MBUF_F_TX_L4_MASK) != 0;
+	stats->ip_csum += (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0;
+}
+
 /* Count a packet that did not go; returns whether it stays with the caller. */
 static bool
 txq_failed(struct rtap_txq *txq, const struct rtap_req *req, unsigned int file)
@@ -216,9 +232,7 @@ txq_finish(struct rtap_txq *txq, struct rte_mbuf **pkts, unsigned int n, unsigne
 		const struct rtap_req *req = &txq->reqs[i];
 
 		if (req_sent(req)) {
-			txq->stats.packets++;
-			txq->stats.bytes += req->res - RTAP_VNET_HDR_LEN;
-			txq->stats.tso += (pkts[i]->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+			txq_count(txq, pkts[i]);
 		} else if (txq_failed(txq, req, file)) {
 			refused[nb_refused++] = pkts[i];
 			continue;
