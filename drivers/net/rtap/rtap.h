@@ -55,7 +55,8 @@ extern int rtap_logtype;
 /* The kernel wants more than MAX_TCP_HEADER of net/tcp.h, some 300 bytes. */
 #define RTAP_GSO_MAX_MIN 512U
 
-#define RTAP_LINK_SPEED RTE_ETH_SPEED_NUM_10G
+/* Of a new interface, in Mb/s. */
+#define RTAP_SPEED_DEFAULT RTE_ETH_SPEED_NUM_10G
 
 #define RTAP_DESC_MAX 4096
 #define RTAP_DESC_DEFAULT 1024
@@ -203,6 +204,7 @@ struct rtap_dev {
 	bool persistent;		/* and outlives it */
 	bool promiscuous;		/* switched on by us, */
 	bool allmulticast;		/* to be switched off on close */
+	uint32_t speed;			/* in Mb/s, as the kernel last reported it */
 	uint16_t mtu;			/* of the interface, as far as we know */
 	uint16_t min_mtu;
 	uint16_t max_mtu;

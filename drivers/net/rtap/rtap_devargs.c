@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -59,6 +60,21 @@ parse_mac(const char *value, struct rtap_devargs *args)
 	return 0;
 }
 
+/* The kernel's limit is ethtool_validate_speed() of linux/ethtool.h. */
+static int
+parse_speed(const char *value, struct rtap_devargs *args)
+{
+	unsigned long speed;
+
+	if (value == NULL || value[0] == '\0' || value[strspn(value, "0123456789")] != '\0')
+		return -EINVAL;
+	speed = strtoul(value, NULL, 10);
+	if (speed < 1 || speed > INT32_MAX)
+		return -EINVAL;
+	args->speed = speed;
+	return 0;
+}
+
 static int
 parse_io(const char *value, struct rtap_devargs *args)
 {
@@ -86,6 +102,7 @@ static const struct {
 	{ RTAP_ARG_IFACE, parse_iface, "a name of 1 to 15 characters without '/', ':' or space" },
 	{ RTAP_ARG_PERSIST, parse_persist, "0 or 1" },
 	{ RTAP_ARG_MAC, parse_mac, "'fixed' or a unicast address like 02:00:00:00:00:01" },
+	{ RTAP_ARG_SPEED, parse_speed, "a number of Mb/s from 1 to 2147483647" },
 	{ RTAP_ARG_IO, parse_io, "'auto', 'uring' or 'rw'" },
 };
 

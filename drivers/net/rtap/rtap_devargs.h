@@ -6,6 +6,7 @@
 #define _RTAP_DEVARGS_H_
 
 #include <net/if.h>
+#include <stdint.h>
 
 #include <rte_ether.h>
 
@@ -14,12 +15,14 @@
 #define RTAP_ARG_IFACE "iface"
 #define RTAP_ARG_PERSIST "persist"
 #define RTAP_ARG_MAC "mac"
+#define RTAP_ARG_SPEED "speed"
 #define RTAP_ARG_IO "io"
 
 #define RTAP_PARAM_STRING \
 	RTAP_ARG_IFACE "=<string> " \
 	RTAP_ARG_PERSIST "=<0|1> " \
 	RTAP_ARG_MAC "=fixed|<xx:xx:xx:xx:xx:xx> " \
+	RTAP_ARG_SPEED "=<int> " \
 	RTAP_ARG_IO "=auto|uring|rw"
 
 enum rtap_persist {
@@ -39,6 +42,7 @@ struct rtap_devargs {
 	enum rtap_persist persist;
 	enum rtap_mac mac_mode;
 	struct rte_ether_addr mac;	/* with RTAP_MAC_GIVEN */
+	uint32_t speed;			/* in Mb/s; 0: not given */
 	enum rtap_io_mode io;
 };
 

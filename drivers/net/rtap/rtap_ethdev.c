@@ -48,7 +48,7 @@ rtap_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->rx_offload_capa = RTAP_RX_OFFLOADS;
 	info->tx_queue_offload_capa = RTAP_TX_OFFLOADS;
 	info->tx_offload_capa = RTAP_TX_OFFLOADS;
-	info->speed_capa = RTE_ETH_LINK_SPEED_10G;
+	info->speed_capa = rte_eth_speed_bitflag(rtap->speed, RTE_ETH_LINK_FULL_DUPLEX);
 	info->default_rxportconf.burst_size = RTAP_BURST_MAX / 2;
 	info->default_rxportconf.ring_size = RTAP_DESC_DEFAULT;
 	info->default_rxportconf.nb_queues = 1;
@@ -291,7 +291,7 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 		return ret;
 	dev->data->mac_addrs = &rtap->mac;
 	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
-	dev->data->dev_link.link_speed = RTAP_LINK_SPEED;
+	dev->data->dev_link.link_speed = rtap->speed;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
 	dev->data->dev_link.link_autoneg = RTE_ETH_LINK_FIXED;
 	dev->dev_ops = &rtap_ops;

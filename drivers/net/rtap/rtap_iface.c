@@ -195,6 +195,25 @@ tap_init_info(struct rtap_dev *rtap)
 	return 0;
 }
 
+/*
+ * A new interface has a speed of ours: older kernels (Linux 6.1) think of 10 Mb/s. One that was
+ * taken over keeps its own unless the user says otherwise.
+ */
+static int
+tap_init_speed(struct rtap_dev *rtap, const struct rtap_devargs *args)
+{
+	uint32_t speed = args->speed;
+	int ret = 0;
+
+	if (speed == 0 && rtap->created)
+		speed = RTAP_SPEED_DEFAULT;
+	if (speed != 0)
+		ret = rtap_link_set_speed(rtap->nl, rtap->ifindex, speed);
+	if (ret == 0)
+		ret = rtap_link_get_speed(rtap->nl, rtap->ifindex, &rtap->speed);
+	return ret;
+}
+
 static int
 tap_init_persist(struct rtap_dev *rtap, const struct rtap_devargs *args)
 {
@@ -222,6 +241,8 @@ tap_init(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *dev
 		ret = rtap_tap_set_carrier(fd, false);
 	if (ret == 0)
 		ret = tap_init_mac(rtap, args, device);
+	if (ret == 0)
+		ret = tap_init_speed(rtap, args);
 	if (ret == 0)
 		ret = tap_init_persist(rtap, args);
 	if (ret != 0)

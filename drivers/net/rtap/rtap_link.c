@@ -9,13 +9,16 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 
 #include "rtap_link.h"
 
@@ -284,6 +287,74 @@ int
 rtap_link_set_gso_max(struct rtap_netlink *nl, unsigned int ifindex, uint32_t size)
 {
 	return link_set_u32(nl, ifindex, IFLA_GSO_MAX_SIZE, size);
+}
+
+/*
+ * What ethtool shows. An ioctl on interfaces works on any socket, for the namespace of the socket.
+ */
+
+union link_settings {
+	struct ethtool_link_settings req;
+	/* It ends in three masks, whose number of words the kernel counts in an __s8. */
+	char room[sizeof(struct ethtool_link_settings) + 3 * INT8_MAX * sizeof(uint32_t)];
+};
+
+static int
+settings_ioctl(struct rtap_netlink *nl, unsigned int ifindex, union link_settings *settings)
+{
+	struct ifreq ifr = { .ifr_ifindex = ifindex };
+	int fd = mnl_socket_get_fd(nl->sock);
+
+	if (ioctl(fd, SIOCGIFNAME, &ifr) < 0)
+		return -errno;
+	ifr.ifr_data = (void *)settings;
+	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
+}
+
+/* The first answer is how many words the kernel's masks have; it wants to hear that back. */
+static int
+settings_get(struct rtap_netlink *nl, unsigned int ifindex, union link_settings *settings)
+{
+	int ret, i;
+
+	*settings = (union link_settings){0};
+	for (i = 0, ret = 0; i < 2 && ret == 0; i++) {
+		settings->req.cmd = ETHTOOL_GLINKSETTINGS;
+		settings->req.link_mode_masks_nwords = -settings->req.link_mode_masks_nwords;
+		ret = settings_ioctl(nl, ifindex, settings);
+	}
+	return ret;
+}
+
+int
+rtap_link_get_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t *speed)
+{
+	union link_settings settings;
+	int ret;
+
+	if (nl == NULL)
+		return -ENODEV;
+	ret = settings_get(nl, ifindex, &settings);
+	if (ret == 0)
+		*speed = settings.req.speed;
+	return ret;
+}
+
+int
+rtap_link_set_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t speed)
+{
+	union link_settings settings;
+	int ret;
+
+	if (nl == NULL)
+		return -ENODEV;
+	ret = settings_get(nl, ifindex, &settings);
+	if (ret != 0 || (settings.req.speed == speed && settings.req.duplex == DUPLEX_FULL))
+		return ret;
+	settings.req.cmd = ETHTOOL_SLINKSETTINGS;
+	settings.req.speed = speed;
+	settings.req.duplex = DUPLEX_FULL;
+	return settings_ioctl(nl, ifindex, &settings);
 }
 
 int

@@ -6,7 +6,8 @@
 #define _RTAP_LINK_H_
 
 /*
- * The network interface behind the TAP file, through rtnetlink and libmnl.
+ * The network interface behind the TAP file, through rtnetlink and libmnl; and through the ioctls
+ * of ethtool.
  *
  * The socket belongs to the network namespace in which it was opened, and sees the interface as
  * long as it is there; in another namespace its index may be another's. Calls may come from
@@ -68,6 +69,10 @@ int rtap_link_set_flags(struct rtap_netlink *nl, unsigned int ifindex, unsigned 
 int rtap_link_set_mtu(struct rtap_netlink *nl, unsigned int ifindex, uint32_t mtu);
 /** Limit the IP packets that the kernel merges for TSO, in bytes. */
 int rtap_link_set_gso_max(struct rtap_netlink *nl, unsigned int ifindex, uint32_t size);
+/** The speed that the kernel reports, in Mb/s; unchanged on failure. */
+int rtap_link_get_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t *speed);
+/** Have the kernel report this speed, 1 to INT32_MAX Mb/s, and full duplex, unless it does. */
+int rtap_link_set_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t speed);
 int rtap_link_delete(struct rtap_netlink *nl, unsigned int ifindex);
 
 #endif /* _RTAP_LINK_H_ */
