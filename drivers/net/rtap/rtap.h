@@ -19,6 +19,7 @@
  * rtap_tap.c		the TAP file: ioctl
  * rtap_link.c		the interface behind it: netlink
  * rtap_stats.c		statistics
+ * rtap_telemetry.c	what a port has negotiated, by telemetry
  */
 
 #include <net/if.h>
@@ -312,5 +313,13 @@ int rtap_stats_reset(struct rte_eth_dev *dev);
 int rtap_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
 int rtap_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
 		unsigned int n);
+
+/* rtap_telemetry.c */
+
+/** Show the port to telemetry, until rtap_telemetry_remove(): before it is closed. */
+void rtap_telemetry_add(struct rte_eth_dev *dev);
+void rtap_telemetry_remove(const struct rte_eth_dev *dev);
+/** Set the pointer to a queue to NULL; nobody looks at the queue when this returns. */
+void rtap_telemetry_forget(void **queue);
 
 #endif /* _RTAP_H_ */

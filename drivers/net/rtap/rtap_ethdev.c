@@ -232,6 +232,7 @@ rtap_dev_close(struct rte_eth_dev *dev)
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
+	rtap_telemetry_remove(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		rtap_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
@@ -328,6 +329,7 @@ rtap_probe(struct rte_vdev_device *vdev)
 		rte_eth_dev_release_port(dev);
 		return ret;
 	}
+	rtap_telemetry_add(dev);
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 }
