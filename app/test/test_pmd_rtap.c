@@ -414,6 +414,9 @@ test_bad_args(void)
 		"mac=",
 		"mac=02:00:00:00:00",
 		"mac=01:00:5e:00:00:01",
+		"speed=",
+		"speed=0",
+		"speed=2147483648",
 		"io=",
 		"io=dma",
 		"uso=2",
@@ -444,6 +447,17 @@ test_mac_arg(void)
 	TEST_ASSERT(rte_is_same_ether_addr(&mac, &wanted), "port has another MAC");
 	TEST_ASSERT_SUCCESS(iface_mac(&mac), "interface's MAC");
 	TEST_ASSERT(rte_is_same_ether_addr(&mac, &wanted), "interface has another MAC");
+	return TEST_SUCCESS;
+}
+
+static int
+test_speed_arg(void)
+{
+	struct rte_eth_link link;
+
+	TEST_ASSERT_SUCCESS(port_make("speed=2500"), "probe");
+	TEST_ASSERT_SUCCESS(rte_eth_link_get_nowait(port, &link), "link");
+	TEST_ASSERT_EQUAL(link.link_speed, RTE_ETH_SPEED_NUM_2_5G, "speed %u", link.link_speed);
 	return TEST_SUCCESS;
 }
 
@@ -942,6 +956,8 @@ check_stats(void)
 	TEST_ASSERT(stats.ierrors == 0 && stats.oerrors == 0 && stats.rx_nombuf == 0, "errors");
 	TEST_ASSERT_EQUAL(xstat("rx_good_packets"), seen_packets, "xstats: packets in");
 	TEST_ASSERT_EQUAL(xstat("tx_good_packets"), BURST, "xstats: packets out");
+	TEST_ASSERT_EQUAL(xstat("tx_broadcast_packets"), BURST, "xstats: broadcasts out");
+	TEST_ASSERT_EQUAL(xstat("kernel_rx_packets"), BURST, "xstats: packets in the kernel");
 	return TEST_SUCCESS;
 }
 
@@ -1089,6 +1105,7 @@ static struct unit_test_suite rtap_suite = {
 	.unit_test_cases = {
 		TEST_CASE(test_bad_args),
 		TEST_CASE_ST(NULL, remove_port, test_mac_arg),
+		TEST_CASE_ST(NULL, remove_port, test_speed_arg),
 		TEST_CASE_ST(make_port, remove_port, test_name_in_use),
 		TEST_CASE(test_vdev_init),
 		TEST_CASE_ST(NULL, remove_port, test_hotplug),

@@ -253,6 +253,21 @@ expect_sent(const struct port *port, const unsigned int *packets)
 		" bytes sent", stats.opackets, stats.obytes);
 }
 
+/* Since the last reset, both sides have seen the same, and the driver knows of what kind. */
+static void
+expect_same_in_kernel(const struct port *port)
+{
+	struct rte_eth_stats stats = port_stats(port);
+
+	CHECK(port_xstat(port, "kernel_rx_packets") == stats.opackets &&
+		port_xstat(port, "kernel_rx_bytes") == stats.obytes, "the kernel received otherwise");
+	CHECK(port_xstat(port, "kernel_tx_packets") == stats.ipackets &&
+		port_xstat(port, "kernel_tx_bytes") == stats.ibytes, "the kernel sent otherwise");
+	CHECK(port_xstat(port, "tx_size_64_to_127_packets") == stats.opackets, "sizes");
+	CHECK(port_xstat(port, "tx_broadcast_packets") == stats.opackets &&
+		port_xstat(port, "rx_broadcast_packets") == stats.ipackets, "destinations");
+}
+
 static void
 statistics(void)
 {
@@ -279,9 +294,17 @@ statistics(void)
 	CHECK(stats.ipackets == 7 && stats.ibytes == bytes,
 		"%" PRIu64 " packets received, %" PRIu64 " bytes", stats.ipackets, stats.ibytes);
 	CHECK(port_xstat(&port, "rx_q0_packets") == 7, "of queue 0");
+	expect_same_in_kernel(&port);
+	port_rx_discard(&port);
+	CHECK(port_xstat(&port, "rx_system_calls") > 0 &&
+		port_xstat(&port, "tx_system_calls") > 0, "no system calls");
+	CHECK((port_xstat(&port, "rx_polls_armed") > 0) == rig_io_is_uring(), "polls");
 
 	CHECK_OK(rte_eth_stats_reset(port.id));
 	expect_sent(&port, none);
+	expect_same_in_kernel(&port);
+	CHECK(port_xstat(&port, "rx_system_calls") == 0 &&
+		port_xstat(&port, "tx_system_calls") == 0, "system calls are not reset");
 	stats = port_stats(&port);
 	CHECK(stats.ipackets == 0 && stats.ibytes == 0, "not reset");
 	send_on(&port, 1, 2);

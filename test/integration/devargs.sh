@@ -93,6 +93,9 @@ refused mac=02:00:00:00:00 mac fixed
 refused mac=02:00:00:00:00:0g mac fixed
 refused mac=01:00:5e:00:00:01 mac fixed
 refused mac=00:00:00:00:00:00 mac fixed
+refused speed speed "1 to 2147483647"
+refused speed=0 speed "1 to 2147483647"
+refused speed=10G speed "1 to 2147483647"
 refused uso=2 uso "0 or 1"
 refused io io uring
 refused io= io rw
@@ -110,7 +113,7 @@ refused sqpoll=1,io=rw sqpoll io=rw
 refused ifac=tap0 ifac iface=
 refused Iface=tap0 Iface iface=
 refused remote=eth0 remote persist
-refused iface=tap0,speed=10 speed mac=
+refused iface=tap0,colour=blue colour mac=
 refused iface=tap0,iface=tap0 iface "more than once"
 refused persist,iface=tap0,persist=1 persist "more than once"
 refused mac=fixed,mac=02:00:00:00:00:01 mac "more than once"

@@ -74,6 +74,7 @@ test_defaults(void)
 		CU_ASSERT_STRING_EQUAL(args.iface, "rtap%d");
 		CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_KEEP);
 		CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_KERNEL);
+		CU_ASSERT_EQUAL(args.speed, 0);
 		CU_ASSERT_EQUAL(args.io, RTAP_IO_AUTO);
 		CU_ASSERT(!args.sqpoll.on);
 	}
@@ -92,12 +93,13 @@ test_all(void)
 {
 	static const struct rte_ether_addr mac = {{ 0x02, 0, 0, 0xab, 0xcd, 0xef }};
 
-	CU_ASSERT(takes("iface=tap7,persist=1,mac=02:00:00:ab:CD:ef,io=uring,napi=on,"
+	CU_ASSERT(takes("iface=tap7,persist=1,mac=02:00:00:ab:CD:ef,speed=25000,io=uring,napi=on,"
 		"sndbuf=65537"));
 	CU_ASSERT_STRING_EQUAL(args.iface, "tap7");
 	CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_ON);
 	CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_GIVEN);
 	CU_ASSERT(rte_is_same_ether_addr(&args.mac, &mac));
+	CU_ASSERT_EQUAL(args.speed, 25000);
 	CU_ASSERT_EQUAL(args.io, RTAP_IO_URING);
 	CU_ASSERT_EQUAL(args.napi, RTAP_NAPI_ON);
 	CU_ASSERT_EQUAL(args.sndbuf, 65537);
@@ -172,6 +174,26 @@ test_mac(void)
 	CU_ASSERT_EQUAL(args.mac.addr_bytes[5], 0x55);
 	for (i = 0; i < RTE_DIM(bad); i++)
 		CU_ASSERT(refuses(bad[i], "'mac'", "'fixed' or a unicast address"));
+}
+
+static void
+test_speed(void)
+{
+	static const char * const bad[] = {
+		"speed", "speed=", "speed=0", "speed=-1", "speed=+1", "speed= 1", "speed=1 ", "speed=10G",
+		"speed=0x10", "speed=1.5", "speed=2147483648", "speed=4294967297",
+		"speed=18446744073709551617",
+	};
+	unsigned int i;
+
+	CU_ASSERT(takes("speed=1"));
+	CU_ASSERT_EQUAL(args.speed, 1);
+	CU_ASSERT(takes("speed=010"));
+	CU_ASSERT_EQUAL(args.speed, 10);
+	CU_ASSERT(takes("speed=2147483647"));
+	CU_ASSERT_EQUAL(args.speed, 2147483647);
+	for (i = 0; i < RTE_DIM(bad); i++)
+		CU_ASSERT(refuses(bad[i], "'speed'", "from 1 to 2147483647"));
 }
 
 static void
@@ -306,7 +328,7 @@ test_unknown(void)
 {
 	static const char * const bad[] = { "foo", "foo=1", "iface=a,foo=1", "foo,iface=a" };
 	static const char * const keys[] = {
-		"iface", "persist", "mac", "io", "uso", "napi", "sndbuf", "sqpoll",
+		"iface", "persist", "mac", "speed", "io", "uso", "napi", "sndbuf", "sqpoll",
 	};
 	unsigned int i, j;
 
@@ -343,6 +365,7 @@ main(void)
 		{ "iface", test_iface },
 		{ "persist", test_persist },
 		{ "mac", test_mac },
+		{ "speed", test_speed },
 		{ "io", test_io },
 		{ "uso", test_uso },
 		{ "napi", test_napi },

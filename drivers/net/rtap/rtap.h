@@ -23,6 +23,7 @@
  * rtap_link.c		the interface behind it: netlink
  * rtap_napi.c		NAPI of the interface: threads and the send buffer
  * rtap_stats.c		statistics
+ * rtap_telemetry.c	what a port has negotiated, by telemetry
  */
 
 #include <net/if.h>
@@ -39,9 +40,11 @@
 #include <rte_stdatomic.h>
 
 #include "rtap_devargs.h"
+#include "rtap_link.h"
 #include "rtap_napi.h"
 #include "rtap_ring.h"
 #include "rtap_sqpoll.h"
+#include "rtap_stats.h"
 #include "rtap_vnet_edit.h"
 
 extern int rtap_logtype;
@@ -59,7 +62,8 @@ extern int rtap_logtype;
 /* The kernel wants more than MAX_TCP_HEADER of net/tcp.h, some 300 bytes. */
 #define RTAP_GSO_MAX_MIN 512U
 
-#define RTAP_LINK_SPEED RTE_ETH_SPEED_NUM_10G
+/* Of a new interface, in Mb/s. */
+#define RTAP_SPEED_DEFAULT RTE_ETH_SPEED_NUM_10G
 
 #define RTAP_DESC_MAX 4096
 #define RTAP_DESC_DEFAULT 1024
@@ -82,7 +86,11 @@ extern int rtap_logtype;
 struct rtap_rx_stats {
 	uint64_t packets;
 	uint64_t bytes;
+	struct rtap_frame_stats frames;
 	uint64_t lro;		/* packets that the kernel had merged */
+	uint64_t csum_none;	/* packets whose TCP or UDP checksum it left unfinished */
+	uint64_t csum_good;	/* packets whose L4 checksum it has verified */
+	uint64_t ip_csum_bad;	/* packets whose IPv4 header checksum is wrong */
 	uint64_t bad_header;	/* dropped: virtio-net header or frame makes no sense */
 	uint64_t truncated;	/* dropped: larger than the buffers; the MTU grew a moment ago */
 	uint64_t read_errors;	/* reads that failed, other than for lack of packets */
@@ -92,13 +100,25 @@ struct rtap_rx_stats {
 struct rtap_tx_stats {
 	uint64_t packets;
 	uint64_t bytes;
+	struct rtap_frame_stats frames;
 	uint64_t tso;		/* packets, TCP or UDP, that the kernel was asked to segment */
+	uint64_t csum;		/* packets whose TCP or UDP checksum it was asked to finish */
+	uint64_t ip_csum;	/* packets whose IPv4 header checksum the driver computed */
 	uint64_t bad_offload;	/* dropped: offload not supported or header lengths wrong */
 	uint64_t oversize;	/* dropped: larger than the MTU, and not to be segmented */
 	uint64_t too_many_segs;	/* dropped: more segments than one write takes */
 	uint64_t link_down;	/* dropped: interface down or gone */
 	uint64_t write_errors;	/* dropped: the kernel would not take it */
 	uint64_t backpressure;	/* not dropped: returned to the caller */
+};
+
+/* All counters of a port. They are nothing but 64-bit numbers. */
+struct rtap_port_stats {
+	struct rtap_rx_stats rx;
+	struct rtap_ring_stats rx_ring;
+	struct rtap_tx_stats tx;
+	struct rtap_ring_stats tx_ring;
+	uint64_t kernel[RTAP_KERNEL_STATS];
 };
 
 /*
@@ -154,6 +174,7 @@ struct __rte_cache_aligned rtap_rxq {
 	struct rtap_ring ring;
 	struct rtap_rx_stats stats;
 	struct rtap_rx_stats stats_base;	/* as of the last reset */
+	struct rtap_ring_stats ring_base;	/* the same of ring.stats */
 	struct rtap_rx_slot slots[RTAP_BURST_MAX];
 	struct rtap_req reqs[RTAP_BURST_MAX];
 	/* With SQPOLL: the batch that is posted, what of it was handed up, what it held. */
@@ -192,6 +213,7 @@ struct __rte_cache_aligned rtap_txq {
 	struct rtap_ring ring;
 	struct rtap_tx_stats stats;
 	struct rtap_tx_stats stats_base;	/* as of the last reset */
+	struct rtap_ring_stats ring_base;	/* the same of ring.stats */
 	struct rtap_req reqs[RTAP_BURST_MAX];
 	struct rtap_tx_hdr hdrs[RTAP_BURST_MAX];
 	struct iovec iovs[RTAP_TX_IOVS];
@@ -226,6 +248,7 @@ struct rtap_dev {
 	bool persistent;		/* and outlives it */
 	bool promiscuous;		/* switched on by us, */
 	bool allmulticast;		/* to be switched off on close */
+	uint32_t speed;			/* in Mb/s, as the kernel last reported it */
 	uint16_t mtu;			/* of the interface, as far as we know; under the lock */
 	uint16_t min_mtu;
 	uint16_t max_mtu;
@@ -243,11 +266,9 @@ struct rtap_dev {
 	struct rte_intr_handle *intr_handle;	/* of the Rx queues */
 	int intr_ready_fd;
 	struct rte_ether_addr mac;
-	/* Statistics of queues that are gone. */
-	struct rtap_rx_stats rx_past;
-	struct rtap_tx_stats tx_past;
-	uint64_t tx_dropped;		/* the kernel's, last known */
-	uint64_t imissed_base;		/* the same as of the last reset */
+	struct rtap_port_stats past;	/* of queues that are gone, since the last reset */
+	uint64_t kernel[RTAP_KERNEL_STATS];		/* the kernel's counters, last known */
+	uint64_t kernel_base[RTAP_KERNEL_STATS];	/* as of the last reset */
 };
 
 /** The private data of a port. */
@@ -407,5 +428,13 @@ int rtap_stats_reset(struct rte_eth_dev *dev);
 int rtap_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
 int rtap_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
 		unsigned int n);
+
+/* rtap_telemetry.c */
+
+/** Show the port to telemetry, until rtap_telemetry_remove(): before it is closed. */
+void rtap_telemetry_add(struct rte_eth_dev *dev);
+void rtap_telemetry_remove(const struct rte_eth_dev *dev);
+/** Set the pointer to a queue to NULL; nobody looks at the queue when this returns. */
+void rtap_telemetry_forget(void **queue);
 
 #endif /* _RTAP_H_ */

@@ -18,6 +18,14 @@
  * Link
  */
 
+/* Somebody may have set it with ethtool. Elsewhere, it is taken to be as it was. */
+static uint32_t
+link_speed(struct rtap_dev *rtap)
+{
+	rtap_link_get_speed(rtap_netlink(rtap), rtap->ifindex, &rtap->speed);
+	return rtap->speed;
+}
+
 /* Does the link deserve to be called up? Elsewhere, the carrier is all we know. */
 static bool
 link_is_up(const struct rtap_dev *rtap)
@@ -37,7 +45,7 @@ rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete __rte_unused)
 {
 	struct rtap_dev *rtap = rtap_dev(dev);
 	struct rte_eth_link link = {
-		.link_speed = RTAP_LINK_SPEED,
+		.link_speed = link_speed(rtap_dev(dev)),
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 		.link_autoneg = RTE_ETH_LINK_FIXED,
 	};

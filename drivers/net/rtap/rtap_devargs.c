@@ -84,6 +84,21 @@ parse_name(const char *value, const char * const *names, size_t n)
 	return -EINVAL;
 }
 
+/* The kernel's limit is ethtool_validate_speed() of linux/ethtool.h. */
+static int
+parse_speed(const char *value, struct rtap_devargs *args)
+{
+	unsigned long speed;
+
+	if (value == NULL || value[0] == '\0' || value[strspn(value, "0123456789")] != '\0')
+		return -EINVAL;
+	speed = strtoul(value, NULL, 10);
+	if (speed < 1 || speed > INT32_MAX)
+		return -EINVAL;
+	args->speed = speed;
+	return 0;
+}
+
 static int
 parse_io(const char *value, struct rtap_devargs *args)
 {
@@ -188,6 +203,7 @@ static const struct {
 	{ RTAP_ARG_IFACE, parse_iface, "a name of 1 to 15 characters without '/', ':' or space" },
 	{ RTAP_ARG_PERSIST, parse_persist, "0 or 1" },
 	{ RTAP_ARG_MAC, parse_mac, "'fixed' or a unicast address like 02:00:00:00:00:01" },
+	{ RTAP_ARG_SPEED, parse_speed, "a number of Mb/s from 1 to 2147483647" },
 	{ RTAP_ARG_IO, parse_io, "'auto', 'uring' or 'rw'" },
 	{ RTAP_ARG_USO, parse_uso, "0 or 1" },
 	{ RTAP_ARG_NAPI, parse_napi, "'auto', 'off', 'on' or 'threaded'" },

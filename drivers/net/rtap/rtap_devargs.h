@@ -17,6 +17,7 @@
 #define RTAP_ARG_IFACE "iface"
 #define RTAP_ARG_PERSIST "persist"
 #define RTAP_ARG_MAC "mac"
+#define RTAP_ARG_SPEED "speed"
 #define RTAP_ARG_IO "io"
 #define RTAP_ARG_USO "uso"
 #define RTAP_ARG_NAPI "napi"
@@ -29,6 +30,7 @@
 	RTAP_ARG_IFACE "=<string> " \
 	RTAP_ARG_PERSIST "=<0|1> " \
 	RTAP_ARG_MAC "=fixed|<xx:xx:xx:xx:xx:xx> " \
+	RTAP_ARG_SPEED "=<int> " \
 	RTAP_ARG_IO "=auto|uring|rw " \
 	RTAP_ARG_USO "=<0|1> " \
 	RTAP_ARG_NAPI "=auto|off|on|threaded " \
@@ -69,6 +71,7 @@ struct rtap_devargs {
 	enum rtap_persist persist;
 	enum rtap_mac mac_mode;
 	struct rte_ether_addr mac;	/* with RTAP_MAC_GIVEN */
+	uint32_t speed;			/* in Mb/s; 0: not given */
 	enum rtap_io_mode io;
 	bool uso;	/* merged UDP packets with LRO */
 	enum rtap_napi_mode napi;

@@ -60,7 +60,7 @@ rtap_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->rx_offload_capa = RTAP_RX_OFFLOADS;
 	info->tx_offload_capa = tx_offloads(rtap);
 	info->tx_queue_offload_capa = info->tx_offload_capa;
-	info->speed_capa = RTE_ETH_LINK_SPEED_10G;
+	info->speed_capa = rte_eth_speed_bitflag(rtap->speed, RTE_ETH_LINK_FULL_DUPLEX);
 	info->default_rxportconf.burst_size = RTAP_BURST_MAX / 2;
 	info->default_rxportconf.ring_size = RTAP_DESC_DEFAULT;
 	info->default_rxportconf.nb_queues = 1;
@@ -283,6 +283,7 @@ rtap_dev_close(struct rte_eth_dev *dev)
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
 	rtap_notify_close(rtap);
+	rtap_telemetry_remove(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		rtap_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
@@ -352,7 +353,7 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS | RTE_ETH_DEV_INTR_LSC |
 		RTE_ETH_DEV_INTR_RMV;
 	pthread_mutex_init(&rtap->lock, NULL);
-	dev->data->dev_link.link_speed = RTAP_LINK_SPEED;
+	dev->data->dev_link.link_speed = rtap->speed;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
 	dev->data->dev_link.link_autoneg = RTE_ETH_LINK_FIXED;
 	dev->dev_ops = &rtap_ops;
@@ -395,6 +396,7 @@ rtap_probe(struct rte_vdev_device *vdev)
 		rte_eth_dev_release_port(dev);
 		return ret;
 	}
+	rtap_telemetry_add(dev);
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 }

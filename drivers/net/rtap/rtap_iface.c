@@ -231,9 +231,28 @@ tap_init_info(struct rtap_dev *rtap)
 	rtap->mtu = info.mtu;
 	rtap->min_mtu = info.min_mtu;
 	rtap->max_mtu = RTE_MIN(info.max_mtu, (uint32_t)UINT16_MAX);
-	rtap->tx_dropped = info.tx_dropped;
-	rtap->imissed_base = info.tx_dropped;
+	memcpy(rtap->kernel_base, info.stats, sizeof(rtap->kernel_base));
+	memcpy(rtap->kernel, info.stats, sizeof(rtap->kernel));
 	return 0;
+}
+
+/*
+ * A new interface has a speed of ours: older kernels (Linux 6.1) think of 10 Mb/s. One that was
+ * taken over keeps its own unless the user says otherwise.
+ */
+static int
+tap_init_speed(struct rtap_dev *rtap, const struct rtap_devargs *args)
+{
+	uint32_t speed = args->speed;
+	int ret = 0;
+
+	if (speed == 0 && rtap->created)
+		speed = RTAP_SPEED_DEFAULT;
+	if (speed != 0)
+		ret = rtap_link_set_speed(rtap->nl, rtap->ifindex, speed);
+	if (ret == 0)
+		ret = rtap_link_get_speed(rtap->nl, rtap->ifindex, &rtap->speed);
+	return ret;
 }
 
 static int
@@ -263,6 +282,8 @@ tap_init(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *dev
 		ret = rtap_tap_set_carrier(fd, false);
 	if (ret == 0)
 		ret = tap_init_mac(rtap, args, device);
+	if (ret == 0)
+		ret = tap_init_speed(rtap, args);
 	if (ret == 0)
 		ret = tap_init_persist(rtap, args);
 	if (ret != 0)

@@ -2,20 +2,30 @@
  * Copyright(c) 2026 The rtap authors
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <net/if.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 
 #include "rtap_link.h"
+
+static_assert(offsetof(struct rtnl_link_stats64, tx_dropped) ==
+		RTAP_KERNEL_TX_DROPPED * sizeof(uint64_t) &&
+		offsetof(struct rtnl_link_stats64, rx_nohandler) ==
+		RTAP_KERNEL_RX_NOHANDLER * sizeof(uint64_t), "a counter has its place");
 
 struct rtap_netlink {
 	struct mnl_socket *sock;
@@ -199,7 +209,7 @@ static int
 parse_link_attr(const struct nlattr *attr, void *arg)
 {
 	struct rtap_link_info *info = arg;
-	struct rtnl_link_stats64 stats;
+	size_t len;
 
 	switch (mnl_attr_get_type(attr)) {
 	case IFLA_MTU:
@@ -219,11 +229,9 @@ parse_link_attr(const struct nlattr *attr, void *arg)
 		break;
 	case IFLA_STATS64:
 		/* Grows with kernels, and is not aligned for 64-bit loads. */
-		memset(&stats, 0, sizeof(stats));
-		memcpy(&stats, mnl_attr_get_payload(attr),
-			mnl_attr_get_payload_len(attr) < sizeof(stats) ?
-			mnl_attr_get_payload_len(attr) : sizeof(stats));
-		info->tx_dropped = stats.tx_dropped;
+		len = mnl_attr_get_payload_len(attr);
+		memcpy(info->stats, mnl_attr_get_payload(attr),
+			len < sizeof(info->stats) ? len : sizeof(info->stats));
 		break;
 	case IFLA_LINKINFO:
 		parse_linkinfo(attr, info);
@@ -299,6 +307,74 @@ int
 rtap_link_set_gso_max(struct rtap_netlink *nl, unsigned int ifindex, uint32_t size)
 {
 	return link_set_u32(nl, ifindex, IFLA_GSO_MAX_SIZE, size);
+}
+
+/*
+ * What ethtool shows. An ioctl on interfaces works on any socket, for the namespace of the socket.
+ */
+
+union link_settings {
+	struct ethtool_link_settings req;
+	/* It ends in three masks, whose number of words the kernel counts in an __s8. */
+	char room[sizeof(struct ethtool_link_settings) + 3 * INT8_MAX * sizeof(uint32_t)];
+};
+
+static int
+settings_ioctl(struct rtap_netlink *nl, unsigned int ifindex, union link_settings *settings)
+{
+	struct ifreq ifr = { .ifr_ifindex = ifindex };
+	int fd = mnl_socket_get_fd(nl->sock);
+
+	if (ioctl(fd, SIOCGIFNAME, &ifr) < 0)
+		return -errno;
+	ifr.ifr_data = (void *)settings;
+	return ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
+}
+
+/* The first answer is how many words the kernel's masks have; it wants to hear that back. */
+static int
+settings_get(struct rtap_netlink *nl, unsigned int ifindex, union link_settings *settings)
+{
+	int ret, i;
+
+	*settings = (union link_settings){0};
+	for (i = 0, ret = 0; i < 2 && ret == 0; i++) {
+		settings->req.cmd = ETHTOOL_GLINKSETTINGS;
+		settings->req.link_mode_masks_nwords = -settings->req.link_mode_masks_nwords;
+		ret = settings_ioctl(nl, ifindex, settings);
+	}
+	return ret;
+}
+
+int
+rtap_link_get_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t *speed)
+{
+	union link_settings settings;
+	int ret;
+
+	if (nl == NULL)
+		return -ENODEV;
+	ret = settings_get(nl, ifindex, &settings);
+	if (ret == 0)
+		*speed = settings.req.speed;
+	return ret;
+}
+
+int
+rtap_link_set_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t speed)
+{
+	union link_settings settings;
+	int ret;
+
+	if (nl == NULL)
+		return -ENODEV;
+	ret = settings_get(nl, ifindex, &settings);
+	if (ret != 0 || (settings.req.speed == speed && settings.req.duplex == DUPLEX_FULL))
+		return ret;
+	settings.req.cmd = ETHTOOL_SLINKSETTINGS;
+	settings.req.speed = speed;
+	settings.req.duplex = DUPLEX_FULL;
+	return settings_ioctl(nl, ifindex, &settings);
 }
 
 int

@@ -6,7 +6,8 @@
 #define _RTAP_LINK_H_
 
 /*
- * The network interface behind the TAP file, through rtnetlink and libmnl.
+ * The network interface behind the TAP file, through rtnetlink and libmnl; and through the ioctls
+ * of ethtool.
  *
  * The socket belongs to the network namespace in which it was opened, and sees the interface as
  * long as it is there; in another namespace its index may be another's. Calls may come from
@@ -24,6 +25,24 @@
 struct mnl_socket;
 struct rtap_netlink;
 
+/*
+ * The kernel's counters of the interface that a TAP makes use of, by their place in struct
+ * rtnl_link_stats64 of linux/if_link.h, which only grows. "Rx" is what the kernel receives, from
+ * the application.
+ */
+enum rtap_kernel_stat {
+	RTAP_KERNEL_RX_PACKETS = 0,
+	RTAP_KERNEL_TX_PACKETS = 1,
+	RTAP_KERNEL_RX_BYTES = 2,
+	RTAP_KERNEL_TX_BYTES = 3,
+	RTAP_KERNEL_RX_DROPPED = 6,
+	RTAP_KERNEL_TX_DROPPED = 7,
+	RTAP_KERNEL_RX_FRAME_ERRORS = 13,
+	RTAP_KERNEL_RX_NOHANDLER = 23,
+	RTAP_KERNEL_RX_OTHERHOST_DROPPED = 24,	/* Linux 5.19 */
+	RTAP_KERNEL_STATS,
+};
+
 struct rtap_link_info {
 	unsigned int ifindex;
 	unsigned int flags;		/* IFF_* */
@@ -32,7 +51,7 @@ struct rtap_link_info {
 	uint32_t min_mtu;
 	uint32_t max_mtu;
 	uint32_t gso_max;		/* the largest packet that the kernel merges for TSO */
-	uint64_t tx_dropped;		/* packets that the kernel could not hand to us */
+	uint64_t stats[RTAP_KERNEL_STATS];
 	/* What kind of interface it is. */
 	bool is_tap;
 	bool multi_queue;
@@ -60,6 +79,10 @@ int rtap_link_set_flags(struct rtap_netlink *nl, unsigned int ifindex, unsigned 
 int rtap_link_set_mtu(struct rtap_netlink *nl, unsigned int ifindex, uint32_t mtu);
 /** Limit the IP packets that the kernel merges for TSO, in bytes. */
 int rtap_link_set_gso_max(struct rtap_netlink *nl, unsigned int ifindex, uint32_t size);
+/** The speed that the kernel reports, in Mb/s; unchanged on failure. */
+int rtap_link_get_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t *speed);
+/** Have the kernel report this speed, 1 to INT32_MAX Mb/s, and full duplex, unless it does. */
+int rtap_link_set_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t speed);
 int rtap_link_delete(struct rtap_netlink *nl, unsigned int ifindex);
 
 #endif /* _RTAP_LINK_H_ */

@@ -442,9 +442,9 @@ rtap_rx_queue_release(struct rte_eth_dev *dev, uint16_t queue_id)
 
 	if (rxq == NULL)
 		return;
+	rtap_telemetry_forget(&dev->data->rx_queues[queue_id]);
 	rtap_stats_keep_rx(rtap_dev(dev), rxq);
 	rxq_free(rxq);
-	dev->data->rx_queues[queue_id] = NULL;
 }
 
 void
@@ -454,11 +454,11 @@ rtap_tx_queue_release(struct rte_eth_dev *dev, uint16_t queue_id)
 
 	if (txq == NULL)
 		return;
+	rtap_telemetry_forget(&dev->data->tx_queues[queue_id]);
 	txq_close(txq);
 	rtap_sqpoll_tx_release(txq);
 	rtap_stats_keep_tx(rtap_dev(dev), txq);
 	rte_free(txq);
-	dev->data->tx_queues[queue_id] = NULL;
 }
 
 /*

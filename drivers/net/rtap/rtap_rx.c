@@ -231,6 +231,25 @@ slot_check(struct rtap_rxq *rxq, unsigned int idx)
 	return true;
 }
 
+/* Count a packet that the application gets. */
+static void
+rxq_count(struct rtap_rxq *rxq, const struct rte_mbuf *m)
+{
+	struct rtap_rx_stats *stats = &rxq->stats;
+	uint64_t l4 = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	stats->packets++;
+	stats->bytes += m->pkt_len;
+	rtap_frame_count(&stats->frames, m);
+	if (m->ol_flags == 0)
+		return;
+	stats->lro += (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
+	stats->csum_none += l4 == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+	stats->csum_good += l4 == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	stats->ip_csum_bad += (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) ==
+		RTE_MBUF_F_RX_IP_CKSUM_BAD;
+}
+
 struct rte_mbuf *
 rtap_rxq_take(struct rtap_rxq *rxq, unsigned int idx)
 {
@@ -248,9 +267,7 @@ rtap_rxq_take(struct rtap_rxq *rxq, unsigned int idx)
 	}
 	if (rxq->check_ip_csum)
 		rtap_vnet_rx_ip_csum(m);
-	rxq->stats.packets++;
-	rxq->stats.bytes += m->pkt_len;
-	rxq->stats.lro += (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
+	rxq_count(rxq, m);
 	if (rte_atomic_load_explicit(&rxq->vlan_strip, rte_memory_order_relaxed))
 		rtap_vnet_rx_strip(m);
 	return m;

@@ -9,16 +9,17 @@
  * they stand. What a queue has counted stays with the port when the queue is released.
  */
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <assert.h>
+#include <string.h>
 
 #include <rte_string_fns.h>
 
 #include "rtap.h"
-#include "rtap_link.h"
 
-/* The statistics of a queue are nothing but counters. */
+/* Statistics are nothing but counters. */
 #define RTAP_NB_COUNTERS(type) (sizeof(type) / sizeof(uint64_t))
+
+static_assert(RTAP_FRAME_MAX >> 6 < 1 << (RTAP_NB_SIZES - 1), "every frame has its class of size");
 
 /* sum += now - base, counter by counter. */
 static void
@@ -33,6 +34,13 @@ add_counters(void *sum, const void *now, const void *base, size_t n)
 }
 
 static void
+add_ring(struct rtap_ring_stats *sum, const struct rtap_ring *ring,
+		const struct rtap_ring_stats *base)
+{
+	add_counters(sum, &ring->stats, base, RTAP_NB_COUNTERS(*sum));
+}
+
+static void
 add_rx(struct rtap_rx_stats *sum, const struct rtap_rxq *rxq)
 {
 	add_counters(sum, &rxq->stats, &rxq->stats_base, RTAP_NB_COUNTERS(*sum));
@@ -44,36 +52,57 @@ add_tx(struct rtap_tx_stats *sum, const struct rtap_txq *txq)
 	add_counters(sum, &txq->stats, &txq->stats_base, RTAP_NB_COUNTERS(*sum));
 }
 
+static void
+add_rxq(struct rtap_port_stats *sum, const struct rtap_rxq *rxq)
+{
+	add_rx(&sum->rx, rxq);
+	add_ring(&sum->rx_ring, &rxq->ring, &rxq->ring_base);
+}
+
+static void
+add_txq(struct rtap_port_stats *sum, const struct rtap_txq *txq)
+{
+	add_tx(&sum->tx, txq);
+	add_ring(&sum->tx_ring, &txq->ring, &txq->ring_base);
+}
+
 void
 rtap_stats_keep_rx(struct rtap_dev *rtap, const struct rtap_rxq *rxq)
 {
-	add_rx(&rtap->rx_past, rxq);
+	add_rxq(&rtap->past, rxq);
 }
 
 void
 rtap_stats_keep_tx(struct rtap_dev *rtap, const struct rtap_txq *txq)
 {
-	add_tx(&rtap->tx_past, txq);
+	add_txq(&rtap->past, txq);
 }
 
-struct port_stats {
-	struct rtap_rx_stats rx;
-	struct rtap_tx_stats tx;
-};
+/* While the interface is out of reach, what is known last has to do. */
+static void
+refresh_kernel(struct rtap_dev *rtap)
+{
+	struct rtap_link_info info;
+
+	if (rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0)
+		memcpy(rtap->kernel, info.stats, sizeof(rtap->kernel));
+}
 
 static void
-sum_port(const struct rte_eth_dev *dev, struct port_stats *sum)
+sum_port(const struct rte_eth_dev *dev, struct rtap_port_stats *sum)
 {
+	struct rtap_dev *rtap = rtap_dev(dev);
 	uint16_t i;
 
-	sum->rx = rtap_dev(dev)->rx_past;
-	sum->tx = rtap_dev(dev)->tx_past;
+	*sum = rtap->past;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		if (dev->data->rx_queues[i] != NULL)
-			add_rx(&sum->rx, dev->data->rx_queues[i]);
+			add_rxq(sum, dev->data->rx_queues[i]);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		if (dev->data->tx_queues[i] != NULL)
-			add_tx(&sum->tx, dev->data->tx_queues[i]);
+			add_txq(sum, dev->data->tx_queues[i]);
+	refresh_kernel(rtap);
+	add_counters(sum->kernel, rtap->kernel, rtap->kernel_base, RTAP_KERNEL_STATS);
 }
 
 static void
@@ -100,33 +129,22 @@ get_queues(const struct rte_eth_dev *dev, struct eth_queue_stats *qstats)
 	}
 }
 
-/*
- * What the kernel wanted to send to us and could not, because its queue was full or the
- * interface had no reader: from its side, Tx drops. While the interface is out of reach, the
- * last known.
- */
-static uint64_t
-get_imissed(struct rtap_dev *rtap)
-{
-	struct rtap_link_info info;
-
-	if (rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0)
-		rtap->tx_dropped = info.tx_dropped;
-	return rtap->tx_dropped - rtap->imissed_base;
-}
-
 int
 rtap_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
 		struct eth_queue_stats *qstats)
 {
-	struct port_stats sum;
+	struct rtap_port_stats sum;
 
 	sum_port(dev, &sum);
 	stats->ipackets = sum.rx.packets;
 	stats->ibytes = sum.rx.bytes;
 	stats->ierrors = sum.rx.bad_header + sum.rx.truncated + sum.rx.read_errors;
 	stats->rx_nombuf = sum.rx.nombuf;
-	stats->imissed = get_imissed(rtap_dev(dev));
+	/*
+	 * What the kernel wanted to send to us and could not, because its queue was full or the
+	 * interface had no reader: from its side, Tx drops.
+	 */
+	stats->imissed = sum.kernel[RTAP_KERNEL_TX_DROPPED];
 	stats->opackets = sum.tx.packets;
 	stats->obytes = sum.tx.bytes;
 	stats->oerrors = sum.tx.bad_offload + sum.tx.oversize + sum.tx.too_many_segs +
@@ -145,18 +163,22 @@ rtap_stats_reset(struct rte_eth_dev *dev)
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		struct rtap_rxq *rxq = dev->data->rx_queues[i];
 
-		if (rxq != NULL)
+		if (rxq != NULL) {
 			rxq->stats_base = rxq->stats;
+			rxq->ring_base = rxq->ring.stats;
+		}
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
 		struct rtap_txq *txq = dev->data->tx_queues[i];
 
-		if (txq != NULL)
+		if (txq != NULL) {
 			txq->stats_base = txq->stats;
+			txq->ring_base = txq->ring.stats;
+		}
 	}
-	rtap->rx_past = (struct rtap_rx_stats){0};
-	rtap->tx_past = (struct rtap_tx_stats){0};
-	rtap->imissed_base += get_imissed(rtap);
+	rtap->past = (struct rtap_port_stats){0};
+	refresh_kernel(rtap);
+	memcpy(rtap->kernel_base, rtap->kernel, sizeof(rtap->kernel_base));
 	return 0;
 }
 
@@ -165,21 +187,59 @@ static const struct {
 	const char *name;
 	size_t offset;
 } rtap_xstats[] = {
-#define RX(name, field) { name, offsetof(struct port_stats, rx.field) }
-#define TX(name, field) { name, offsetof(struct port_stats, tx.field) }
-	RX("rx_lro_packets", lro),
-	RX("rx_bad_header_errors", bad_header),
-	RX("rx_truncated_errors", truncated),
-	RX("rx_read_errors", read_errors),
-	TX("tx_tso_packets", tso),
-	TX("tx_bad_offload_errors", bad_offload),
-	TX("tx_oversize_errors", oversize),
-	TX("tx_too_many_segs_errors", too_many_segs),
-	TX("tx_link_down_errors", link_down),
-	TX("tx_write_errors", write_errors),
-	TX("tx_backpressure_packets", backpressure),
-#undef RX
-#undef TX
+#define X(name, field) { name, offsetof(struct rtap_port_stats, field) }
+#define SIZE(way, class, name) X(#way "_size_" name "_packets", way.frames.size[class])
+#define FRAMES(way) \
+	X(#way "_unicast_packets", way.frames.cast[RTAP_UNICAST]), \
+	X(#way "_multicast_packets", way.frames.cast[RTAP_MULTICAST]), \
+	X(#way "_broadcast_packets", way.frames.cast[RTAP_BROADCAST]), \
+	SIZE(way, 0, "0_to_63"), \
+	SIZE(way, 1, "64_to_127"), \
+	SIZE(way, 2, "128_to_255"), \
+	SIZE(way, 3, "256_to_511"), \
+	SIZE(way, 4, "512_to_1023"), \
+	SIZE(way, 5, "1024_to_2047"), \
+	SIZE(way, 6, "2048_to_4095"), \
+	SIZE(way, 7, "4096_to_8191"), \
+	SIZE(way, 8, "8192_to_16383"), \
+	SIZE(way, 9, "16384_to_32767"), \
+	SIZE(way, 10, "32768_to_65535"), \
+	SIZE(way, 11, "65536_to_max")
+	FRAMES(rx),
+	X("rx_lro_packets", rx.lro),
+	X("rx_csum_none_packets", rx.csum_none),
+	X("rx_csum_good_packets", rx.csum_good),
+	X("rx_ip_csum_bad_packets", rx.ip_csum_bad),
+	X("rx_bad_header_errors", rx.bad_header),
+	X("rx_truncated_errors", rx.truncated),
+	X("rx_read_errors", rx.read_errors),
+	X("rx_system_calls", rx_ring.enters),
+	X("rx_polls_armed", rx_ring.arms),
+	X("rx_ring_handovers", rx_ring.handovers),
+	FRAMES(tx),
+	X("tx_tso_packets", tx.tso),
+	X("tx_csum_packets", tx.csum),
+	X("tx_ip_csum_packets", tx.ip_csum),
+	X("tx_bad_offload_errors", tx.bad_offload),
+	X("tx_oversize_errors", tx.oversize),
+	X("tx_too_many_segs_errors", tx.too_many_segs),
+	X("tx_link_down_errors", tx.link_down),
+	X("tx_write_errors", tx.write_errors),
+	X("tx_backpressure_packets", tx.backpressure),
+	X("tx_system_calls", tx_ring.enters),
+	X("tx_ring_handovers", tx_ring.handovers),
+	X("kernel_rx_packets", kernel[RTAP_KERNEL_RX_PACKETS]),
+	X("kernel_rx_bytes", kernel[RTAP_KERNEL_RX_BYTES]),
+	X("kernel_rx_dropped", kernel[RTAP_KERNEL_RX_DROPPED]),
+	X("kernel_rx_frame_errors", kernel[RTAP_KERNEL_RX_FRAME_ERRORS]),
+	X("kernel_rx_nohandler", kernel[RTAP_KERNEL_RX_NOHANDLER]),
+	X("kernel_rx_otherhost_dropped", kernel[RTAP_KERNEL_RX_OTHERHOST_DROPPED]),
+	X("kernel_tx_packets", kernel[RTAP_KERNEL_TX_PACKETS]),
+	X("kernel_tx_bytes", kernel[RTAP_KERNEL_TX_BYTES]),
+	X("kernel_tx_dropped", kernel[RTAP_KERNEL_TX_DROPPED]),
+#undef FRAMES
+#undef SIZE
+#undef X
 };
 
 int
@@ -196,7 +256,7 @@ rtap_xstats_get_names(struct rte_eth_dev *dev __rte_unused, struct rte_eth_xstat
 int
 rtap_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n)
 {
-	struct port_stats sum;
+	struct rtap_port_stats sum;
 	unsigned int i;
 
 	if (n < RTE_DIM(rtap_xstats))

@@ -209,11 +209,18 @@ bool
 rtap_txq_count(struct rtap_txq *txq, const struct rtap_req *req, const struct rte_mbuf *m,
 		unsigned int file)
 {
+	struct rtap_tx_stats *stats = &txq->stats;
+
 	if (unlikely(!req_sent(req)))
 		return txq_failed(txq, req, file);
-	txq->stats.packets++;
-	txq->stats.bytes += req->res - RTAP_VNET_HDR_LEN;
-	txq->stats.tso += (m->ol_flags & RTAP_TX_SEG) != 0;
+	stats->packets++;
+	stats->bytes += req->res - RTAP_VNET_HDR_LEN;
+	rtap_frame_count(&stats->frames, m);
+	if (likely(!rtap_vnet_tx_needs_offload(m)))
+		return false;
+	stats->tso += (m->ol_flags & RTAP_TX_SEG) != 0;
+	stats->csum += (m->ol_flags & RTE_MBUF_F_TX_L4_MASK) != 0;
+	stats->ip_csum += (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0;
 	return false;
 }
 
