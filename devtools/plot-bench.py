@@ -42,6 +42,11 @@ PLOTS = (
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 760, 300, 60, 64, 30
 
 
+def short(value):
+    """Three digits, without an exponent."""
+    return f'{float(f"{value:.3g}"):.10g}'
+
+
 def nice_top(value):
     """A round number above: the end of the axis."""
     step = 10 ** (len(str(int(value))) - 1)
@@ -91,7 +96,7 @@ def svg(title, unit, groups):
             mid = x + bar_w * 0.45
             if m['median'] > top:
                 out.append(f'<text x="{mid:.1f}" y="{TOP - 2}" text-anchor="middle" '
-                           f'font-size="9">{m["median"]:.3g}</text>')
+                           f'font-size="9">{short(m["median"])}</text>')
             else:
                 out.append(f'<line x1="{mid:.1f}" x2="{mid:.1f}" y1="{y_of(m["low"]):.1f}" '
                            f'y2="{y_of(m["high"]):.1f}" stroke="black"/>')
