@@ -121,7 +121,10 @@ lro_limit(const struct rte_eth_dev *dev)
 	return RTE_MAX(size, least) - RTAP_ETH_OVERHEAD;
 }
 
-/* What the interface had before the first limit is put back with the last. */
+/*
+ * What the interface had before the first limit is put back with the last. A lower limit that it
+ * has already will do, and is not raised.
+ */
 static int
 configure_lro_limit(struct rte_eth_dev *dev)
 {
@@ -134,17 +137,19 @@ configure_lro_limit(struct rte_eth_dev *dev)
 		return 0;
 	if (rtap->gso_max == 0) {
 		ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
+		if (ret == 0 && info.gso_max <= max)
+			return 0;
 		if (ret == 0)
 			rtap->gso_max_found = info.gso_max;
 	}
 	if (ret == 0)
 		ret = rtap_link_set_gso_max(rtap_netlink(rtap), rtap->ifindex,
-			max != 0 ? max : rtap->gso_max_found);
+			max != 0 ? RTE_MIN(max, rtap->gso_max_found) : rtap->gso_max_found);
 	if (ret == 0)
 		rtap->gso_max = max;
 	else
 		PMD_LOG(ERR, "%s: cannot change the limit on merged packets to %u bytes: %s",
-			rtap->ifname, max, strerror(-ret));
+			rtap->ifname, max, rtap_link_strerror(ret));
 	return ret;
 }
 
@@ -157,6 +162,21 @@ configure_napi(struct rte_eth_dev *dev)
 			RTAP_TX_OFFLOADS_TUNNEL)) != 0;
 
 	return rtap_napi_configure(rtap_dev(dev), large);
+}
+
+/* Without the right to change it, the MTU is the one that the interface has. */
+static int
+configure_mtu(struct rte_eth_dev *dev)
+{
+	struct rtap_dev *rtap = rtap_dev(dev);
+	int ret;
+
+	ret = rtap_kernel_mtu_set(rtap, dev->data->mtu);
+	if (ret != -EPERM)
+		return ret;
+	PMD_LOG(WARNING, "%s: the MTU of the port is %u", rtap->ifname, rtap->mtu);
+	dev->data->mtu = rtap->mtu;
+	return 0;
 }
 
 /* Packets that have waited since the port was stopped are old, and perhaps too large by now. */
@@ -181,7 +201,7 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 	if (ret == 0)
 		ret = configure_lro_limit(dev);
 	if (ret == 0)
-		ret = rtap_kernel_mtu_set(rtap, dev->data->mtu);
+		ret = configure_mtu(dev);
 	if (ret == 0)
 		ret = rtap_files_resize(rtap, RTE_MAX(dev->data->nb_rx_queues, 1));
 	if (ret == 0)
@@ -215,7 +235,7 @@ rtap_dev_start(struct rte_eth_dev *dev)
 	if (ret != 0)
 		return ret;
 	ret = rtap_set_link_up(dev);
-	if (ret != 0) {
+	if (ret != 0 && ret != -ENOTSUP) { /* then the administrator has to set it up */
 		rtap_queues_stop(dev);
 		return ret;
 	}

@@ -38,10 +38,36 @@ rtap_netlink(const struct rtap_dev *rtap)
 	return ret == -EBADFD ? NULL : rtap->nl;
 }
 
-/* What the user should know or do when a TAP cannot be opened. */
+/* What the user should know or do when /dev/net/tun cannot be opened; NULL: it can. */
 static const char *
-open_advice(int err)
+device_advice(void)
 {
+	int fd = rtap_tap_open_device();
+
+	switch (fd) {
+	case -EACCES:
+		return "no permission to read and write /dev/net/tun: change its mode or group";
+	case -EPERM:
+		return "/dev/net/tun is forbidden here: allow the container the device (c 10:200 rwm)";
+	case -ENOENT:
+		return "/dev/net/tun is missing: load the tun module, or pass the device to the container";
+	case -ENODEV:
+	case -ENXIO:
+		return "the kernel has no driver behind /dev/net/tun: load the tun module";
+	}
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+/* The same when there is a device, but a TAP cannot be opened. */
+static const char *
+open_advice(int err, bool created)
+{
+	const char *advice = device_advice();
+
+	if (advice != NULL)
+		return advice;
 	switch (-err) {
 	case EBUSY:
 		return "it is busy: another process or port has it open";
@@ -49,11 +75,9 @@ open_advice(int err)
 		return "an interface of that name exists and is not a TAP";
 	case EPERM:
 	case EACCES:
-		return "CAP_NET_ADMIN and access to /dev/net/tun are needed";
-	case ENOENT:
-	case ENODEV:
-	case ENXIO:
-		return "/dev/net/tun is missing: load the tun module, or pass the device to the container";
+		if (created)
+			return "making an interface takes CAP_NET_ADMIN in this network namespace";
+		return "the interface is not ours: it takes CAP_NET_ADMIN in this network namespace, or that this user is its owner ('ip tuntap add ... user')";
 	case EINVAL:
 		return "the kernel does not accept the name, or the TAP was made with options that cannot be taken over";
 	default:
@@ -113,7 +137,8 @@ tap_open(struct rtap_dev *rtap, const char *name)
 		ret = tap_open_once(rtap, name);
 	}
 	if (ret < 0) {
-		PMD_LOG(ERR, "cannot open TAP '%s': %s", name, open_advice(ret));
+		PMD_LOG(ERR, "cannot open TAP '%s': %s", name,
+			open_advice(ret, rtap->created));
 		/* rte_eal_hotplug_add() takes -EEXIST for a device that was probed before. */
 		return ret == -EEXIST ? -EINVAL : ret;
 	}

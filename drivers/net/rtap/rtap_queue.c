@@ -143,8 +143,7 @@ rtap_files_resize(struct rtap_dev *rtap, uint16_t nb)
 		ret = files_open_next(rtap);
 	if (ret != 0)
 		PMD_LOG(ERR, "%s: cannot have %u TAP files: %s", rtap->ifname, nb,
-			ret == -ENODEV ? "the interface is in another network namespace" :
-			strerror(-ret));
+			rtap_link_strerror(ret));
 	return ret;
 }
 

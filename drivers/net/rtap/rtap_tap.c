@@ -45,14 +45,22 @@ tap_ioctl_value(int fd, unsigned long request, unsigned long value)
 }
 
 int
+rtap_tap_open_device(void)
+{
+	int fd = open(RTAP_TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int
 rtap_tap_open(const char *name, int flags, char ifname[IF_NAMESIZE])
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags };
 	int fd, ret;
 
-	fd = open(RTAP_TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	fd = rtap_tap_open_device();
 	if (fd < 0)
-		return -errno;
+		return fd;
 	rte_strscpy(ifr.ifr_name, name, sizeof(ifr.ifr_name));
 	ret = tap_ioctl(fd, TUNSETIFF, &ifr);
 	if (ret != 0) {

@@ -23,6 +23,9 @@
 
 #include <rte_ether.h>
 
+/** Open /dev/net/tun, non-blocking. Returns the file, or the negative errno of open(). */
+int rtap_tap_open_device(void);
+
 /**
  * Open a queue of a TAP, non-blocking, with virtio-net headers.
  *
@@ -36,7 +39,8 @@
  * @return
  *   The file, or a negative errno: -EBUSY if someone else has it open or it exists in spite of
  *   IFF_TUN_EXCL, -EINVAL if it is of another kind or name is not acceptable, -EPERM without
- *   CAP_NET_ADMIN, -ENOENT without /dev/net/tun.
+ *   CAP_NET_ADMIN unless the interface exists and its owner or group is ours; or as
+ *   rtap_tap_open_device().
  */
 int rtap_tap_open(const char *name, int flags, char ifname[IF_NAMESIZE]);
 
