@@ -83,9 +83,10 @@ rtap_carrier_set(struct rtap_dev *rtap, bool on)
 	int ret;
 
 	ret = rtap_tap_set_carrier(rtap_files_ctl(&rtap->files), on);
-	if (ret == 0)
+	if (ret == 0) {
 		rtap->carrier = on;
-	else
+		rtap->carrier_after = false;
+	} else
 		PMD_LOG(ERR, "%s: cannot switch carrier %s: %s", rtap->ifname, on ? "on" : "off",
 			strerror(-ret));
 	return ret;
@@ -234,8 +235,9 @@ kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
 		if (info.mtu != mtu)
 			ret = rtap_link_set_mtu(rtap_netlink(rtap), rtap->ifindex, mtu);
 	}
-	if (ret == -ENODEV && mtu == rtap->mtu)
-		return 0; /* in another namespace, and with luck as we left it */
+	/* In another namespace: with luck as we left it, or what the application knows it to be. */
+	if (ret == -ENODEV && (rtap->mtu == 0 || mtu == rtap->mtu))
+		return 0;
 	if (ret == 0)
 		rtap->mtu = mtu;
 	else

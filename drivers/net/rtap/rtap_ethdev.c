@@ -44,6 +44,8 @@ rtap_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	};
 	uint16_t nb_queues = rtap->files.multi_queue ? RTAP_QUEUES_MAX : 1;
 
+	if (rtap->files.given)
+		nb_queues = rtap->files.nb_fds;
 	info->if_index = rtap->ifindex;
 	info->min_mtu = rtap->min_mtu;
 	info->max_mtu = rtap->max_mtu;
@@ -370,8 +372,9 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 	if (ret != 0)
 		return ret;
 	dev->data->mac_addrs = &rtap->mac;
-	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS | RTE_ETH_DEV_INTR_LSC |
-		RTE_ETH_DEV_INTR_RMV;
+	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	if (rtap->nl != NULL)
+		dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
 	pthread_mutex_init(&rtap->lock, NULL);
 	dev->data->dev_link.link_speed = rtap->speed;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;

@@ -99,8 +99,9 @@ rtap_netlink_open(struct rtap_netlink **out)
 int
 rtap_netlink_subscribe(const struct rtap_netlink *nl, struct mnl_socket **sock)
 {
-	return current_netns() == nl->netns ? open_socket(sock, SOCK_NONBLOCK, RTMGRP_LINK) :
-		-ENODEV;
+	if (nl == NULL || current_netns() != nl->netns)
+		return -ENODEV;
+	return open_socket(sock, SOCK_NONBLOCK, RTMGRP_LINK);
 }
 
 void
