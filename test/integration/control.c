@@ -483,6 +483,14 @@ lro_limit(void)
 	conf.max_lro = 10000 + ETH_OVERHEAD;
 	port_setup(&port, &conf);
 	expect_gso_max("limited", 10000);
+	/* A limit that is not lower than the administrator's does not raise it, now or at first. */
+	conf.max_lro = 40000 + ETH_OVERHEAD;
+	port_setup(&port, &conf);
+	expect_gso_max("limited", 30000);
+	port_close(&port);
+	port_attach(&port, "net_rtap0", "iface=limited");
+	port_setup(&port, &conf);
+	expect_gso_max("limited", 30000);
 	/* Less than an ordinary frame: merged ones need not be smaller. */
 	conf.max_lro = 100;
 	port_setup(&port, &conf);

@@ -8,13 +8,17 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/if_tun.h>
 
 #include <rte_alarm.h>
 #include <rte_bus_vdev.h>
@@ -400,6 +404,39 @@ moved(void)
 	CHECK(waitpid(pid, NULL, 0) == pid, "waitpid: %s", strerror(errno));
 }
 
+/* No interrupt is promised on a file whose interface this process does not see. */
+static void
+unseen(void)
+{
+	struct ifreq ifr = {
+		.ifr_name = "unseen",
+		.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR,
+	};
+	struct port port = { .name = "net_rtap0" };
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	struct port_conf conf = with_all;
+	pid_t pid = fork_namespace();
+	char args[16];
+
+	rig_case("a file of another namespace");
+	CHECK(fd >= 0 && ioctl(fd, TUNSETIFF, &ifr) == 0, "no TAP: %s", strerror(errno));
+	rig_run("ip link set %s netns %d", ifr.ifr_name, pid);
+	snprintf(args, sizeof(args), "fd=%d", fd);
+	CHECK_OK(port_try_attach(port.name, args));
+	CHECK_OK(rte_eth_dev_get_port_by_name(port.name, &port.id));
+	conf.mtu = RTE_ETHER_MTU;
+	CHECK(port_try_setup(&port, &conf) != 0, "interrupts that cannot be had");
+	conf.intr.lsc = conf.intr.rmv = 0;
+	port_setup(&port, &conf);
+	CHECK_OK(rte_eth_dev_start(port.id));
+	CHECK(rte_eth_dev_is_removed(port.id) == 0, "removed");
+	CHECK_OK(rte_eth_dev_stop(port.id));
+	port_close(&port);
+	close(fd);
+	kill(pid, SIGKILL);
+	CHECK(waitpid(pid, NULL, 0) == pid, "waitpid: %s", strerror(errno));
+}
+
 /*
  * MTU
  */
@@ -531,6 +568,7 @@ main(int argc, char **argv)
 	closed_by_callback(&close_on_lsc, 0);
 	closed_by_callback(&close_on_rmv, 1);
 	moved();
+	unseen();
 	mtu();
 	mtu_too_large();
 	leaks();

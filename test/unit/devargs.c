@@ -5,6 +5,7 @@
 /* rtap_devargs.[ch]: what is taken, what is refused, and what is said about it. */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,7 @@ test_defaults(void)
 	for (i = 0; i < RTE_DIM(none); i++) {
 		CU_ASSERT(takes(none[i]));
 		CU_ASSERT_STRING_EQUAL(args.iface, "rtap%d");
+		CU_ASSERT_EQUAL(args.nb_fds, 0);
 		CU_ASSERT_EQUAL(args.persist, RTAP_PERSIST_KEEP);
 		CU_ASSERT_EQUAL(args.mac_mode, RTAP_MAC_KERNEL);
 		CU_ASSERT_EQUAL(args.speed, 0);
@@ -131,6 +133,40 @@ test_iface(void)
 		CU_ASSERT(refuses(bad[i], "'iface'", "1 to 15 characters"));
 	/* The message repeats the newline. */
 	CU_ASSERT_EQUAL(parse("iface=a\nb"), -EINVAL);
+}
+
+static void
+test_fd(void)
+{
+	static const char * const bad[] = {
+		"fd", "fd=", "fd=-1", "fd=a", "fd= 3", "fd=3 ", "fd=+3", "fd=3:", "fd=:3", "fd=3::4",
+		"fd=3;4", "fd=3-5", "fd=0x3", "fd=2147483648", "fd=99999999999999999999",
+	};
+	char many[8 + 4 * (RTAP_QUEUES_MAX + 1)] = "fd=1";
+	unsigned int i;
+
+	CU_ASSERT(takes("fd=0"));
+	CU_ASSERT_EQUAL(args.nb_fds, 1);
+	CU_ASSERT_EQUAL(args.fds[0], 0);
+	CU_ASSERT(takes("io=rw,fd=7:5:2147483647,mac=fixed"));
+	CU_ASSERT_EQUAL(args.nb_fds, 3);
+	CU_ASSERT_EQUAL(args.fds[0], 7);
+	CU_ASSERT_EQUAL(args.fds[1], 5);
+	CU_ASSERT_EQUAL(args.fds[2], INT_MAX);
+	for (i = 0; i < RTE_DIM(bad); i++)
+		CU_ASSERT(refuses(bad[i], "'fd'", "the number of an open file"));
+
+	for (i = 1; i < RTAP_QUEUES_MAX; i++)
+		strcat(many, ":1");
+	CU_ASSERT(takes(many));
+	CU_ASSERT_EQUAL(args.nb_fds, RTAP_QUEUES_MAX);
+	strcat(many, ":1");
+	CU_ASSERT(refuses(many, "'fd'", "up to 256"));
+
+	CU_ASSERT(refuses("fd=3,iface=a", "'iface'", "together with 'fd'"));
+	CU_ASSERT(refuses("iface=rtap%d,fd=3", "'iface'", "together with 'fd'"));
+	CU_ASSERT(refuses("persist,fd=3", "'persist'", "together with 'fd'"));
+	CU_ASSERT(refuses("fd=3,persist=0", "'persist'", "together with 'fd'"));
 }
 
 static void
@@ -314,6 +350,7 @@ test_duplicates(void)
 	CU_ASSERT(refuses("iface=a,iface=b", "'iface'", "more than once"));
 	CU_ASSERT(refuses("iface=a,iface=a", "'iface'", "more than once"));
 	CU_ASSERT(refuses("persist,iface=a,persist=1", "'persist'", "more than once"));
+	CU_ASSERT(refuses("fd=3,fd=4", "'fd'", "more than once"));
 	CU_ASSERT(refuses("persist,persist", "'persist'", "more than once"));
 	CU_ASSERT(refuses("mac=fixed,io=rw,mac=02:00:00:00:00:01", "'mac'", "more than once"));
 	CU_ASSERT(refuses("uso,uso=1", "'uso'", "more than once"));
@@ -328,7 +365,7 @@ test_unknown(void)
 {
 	static const char * const bad[] = { "foo", "foo=1", "iface=a,foo=1", "foo,iface=a" };
 	static const char * const keys[] = {
-		"iface", "persist", "mac", "speed", "io", "uso", "napi", "sndbuf", "sqpoll",
+		"iface", "fd", "persist", "mac", "speed", "io", "uso", "napi", "sndbuf", "sqpoll",
 	};
 	unsigned int i, j;
 
@@ -363,6 +400,7 @@ main(void)
 		{ "defaults", test_defaults },
 		{ "all", test_all },
 		{ "iface", test_iface },
+		{ "fd", test_fd },
 		{ "persist", test_persist },
 		{ "mac", test_mac },
 		{ "speed", test_speed },

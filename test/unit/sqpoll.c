@@ -614,7 +614,7 @@ static void
 test_lost_thread(void)
 {
 	pid_t pid;
-	int status;
+	int status = 0;
 
 	fflush(NULL);
 	pid = fork();

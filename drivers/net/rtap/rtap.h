@@ -11,6 +11,7 @@
  * rtap_ethdev.c	probe, operations, configure, start, stop, close
  * rtap_devargs.c	device arguments
  * rtap_iface.c		the interface of a port: making it, taking it over, leaving it
+ * rtap_given.c		files that somebody else has opened
  * rtap_ctrl.c		link, promiscuous mode, MAC address, MTU, VLAN stripping
  * rtap_queue.c		set-up, start and stop of queues, which file serves which queue
  * rtap_rx.c rtap_tx.c	data path
@@ -45,6 +46,7 @@
 #include "rtap_ring.h"
 #include "rtap_sqpoll.h"
 #include "rtap_stats.h"
+#include "rtap_tap.h"
 #include "rtap_vnet_edit.h"
 
 extern int rtap_logtype;
@@ -53,8 +55,7 @@ extern int rtap_logtype;
 #define PMD_LOG(level, ...) \
 	RTE_LOG_LINE_PREFIX(level, RTAP, "%s(): ", __func__, __VA_ARGS__)
 
-/* MAX_TAP_QUEUES of drivers/net/tun.c. */
-#define RTAP_QUEUES_MAX 256
+#define RTAP_DRIVER_NAME "net_rtap"
 
 /* UIO_MAXIOV, the most buffers in one read or write, less one for the virtio-net header. */
 #define RTAP_TX_SEGS_MAX 1023U
@@ -62,8 +63,11 @@ extern int rtap_logtype;
 /* The kernel wants more than MAX_TCP_HEADER of net/tcp.h, some 300 bytes. */
 #define RTAP_GSO_MAX_MIN 512U
 
-/* Of a new interface, in Mb/s. */
+/* Of a new interface, and of one that cannot be asked, in Mb/s. */
 #define RTAP_SPEED_DEFAULT RTE_ETH_SPEED_NUM_10G
+
+/* Of a TAP: 65535 less the Ethernet header. */
+#define RTAP_MTU_MAX 65521
 
 #define RTAP_DESC_MAX 4096
 #define RTAP_DESC_DEFAULT 1024
@@ -229,8 +233,10 @@ struct __rte_cache_aligned rtap_txq {
 struct rtap_files {
 	uint16_t nb_fds;
 	bool multi_queue;	/* else there is one file, which cannot be detached */
+	bool given;		/* opened by somebody else: their number does not change */
 	int fds[RTAP_QUEUES_MAX];
 	bool attached[RTAP_QUEUES_MAX];
+	bool blocking[RTAP_QUEUES_MAX];		/* were so when they were given */
 };
 
 struct rtap_netlink;
@@ -249,12 +255,14 @@ struct rtap_dev {
 	bool promiscuous;		/* switched on by us, */
 	bool allmulticast;		/* to be switched off on close */
 	uint32_t speed;			/* in Mb/s, as the kernel last reported it */
-	uint16_t mtu;			/* of the interface, as far as we know; under the lock */
+	uint16_t mtu;			/* of the interface, 0: not known; under the lock */
 	uint16_t min_mtu;
 	uint16_t max_mtu;
 	unsigned int offload;		/* TUN_F_* in force */
 	unsigned int tun_caps;		/* TUN_F_* that not every kernel knows, and this one does */
 	bool uso;			/* merged UDP is wanted with LRO */
+	struct rtap_tap_settings found;	/* put back when the interface is left */
+	bool carrier_after;		/* the carrier in which a file that was given is left */
 	uint32_t gso_max;		/* limit on merged packets that we set, 0: none */
 	uint32_t gso_max_found;		/* what we set it instead of */
 	struct rtap_ring_caps caps;
@@ -281,20 +289,34 @@ rtap_dev(const struct rte_eth_dev *dev)
 /* rtap_iface.c */
 
 /**
- * Make the interface or take it over, in a known state and with its carrier off.
+ * Make the interface, take it over, or take the files of it that were given; in a known state, and
+ * with its carrier off.
  *
  * @param rtap
  *   Zeroed private data of the port.
  * @param device
  *   Name of the device, of which a fixed MAC address is made.
  * @return
- *   0, or a negative errno after a message; nothing is left open then.
+ *   0, or a negative errno after a message; nothing is left open then, and nothing changed but
+ *   what the arguments ask for.
  */
 int rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *device);
 /** Delete the interface, or leave it in good order if it persists. Queues are closed. */
 void rtap_iface_close(struct rtap_dev *rtap);
-/** Netlink, if it sees the interface; NULL while that is in another network namespace. */
+/** Netlink, if it sees the interface; NULL if that is, or goes, to another network namespace. */
 struct rtap_netlink *rtap_netlink(const struct rtap_dev *rtap);
+
+/* rtap_given.c */
+
+/**
+ * Take the files that the arguments list, and make them non-blocking.
+ *
+ * @return
+ *   0, or a negative errno after a message. In either case, what was taken is in rtap->files.
+ */
+int rtap_given_open(struct rtap_dev *rtap, const struct rtap_devargs *args);
+/** Give back the blocking mode that the files had; then they may be closed. */
+void rtap_given_release(const struct rtap_files *files);
 
 /* rtap_ctrl.c */
 

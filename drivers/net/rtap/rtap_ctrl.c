@@ -83,33 +83,44 @@ rtap_carrier_set(struct rtap_dev *rtap, bool on)
 	int ret;
 
 	ret = rtap_tap_set_carrier(rtap_files_ctl(&rtap->files), on);
-	if (ret == 0)
+	if (ret == 0) {
 		rtap->carrier = on;
-	else
+		rtap->carrier_after = false;
+	} else
 		PMD_LOG(ERR, "%s: cannot switch carrier %s: %s", rtap->ifname, on ? "on" : "off",
 			strerror(-ret));
 	return ret;
 }
 
+static const char *
+flag_name(unsigned int flag)
+{
+	switch (flag) {
+	case IFF_UP:
+		return "up";
+	case IFF_PROMISC:
+		return "promisc";
+	default:
+		return "allmulticast";
+	}
+}
+
 /*
- * Change flags of the interface. One that was moved to another network namespace is configured
- * there: not supported, which ethdev takes for an answer when it restores its settings.
+ * Switch a flag of the interface. Where it is in another network namespace, or this process has
+ * no right to, that is for the administrator to do, and not supported: which ethdev takes for an
+ * answer when it restores its settings.
  */
 static int
-set_flags(const struct rtap_dev *rtap, unsigned int flags, unsigned int mask)
+set_flag(const struct rtap_dev *rtap, unsigned int flag, bool on)
 {
 	int ret;
 
-	ret = rtap_link_set_flags(rtap_netlink(rtap), rtap->ifindex, flags, mask);
-	if (ret == -ENODEV) {
-		PMD_LOG(NOTICE, "%s: not in this network namespace, flags %#x not changed",
-			rtap->ifname, mask);
-		return -ENOTSUP;
-	}
-	if (ret != 0)
-		PMD_LOG(ERR, "%s: cannot change interface flags: %s", rtap->ifname,
-			strerror(-ret));
-	return ret;
+	ret = rtap_link_set_flags(rtap_netlink(rtap), rtap->ifindex, on ? flag : 0, flag);
+	if (ret == 0)
+		return 0;
+	PMD_LOG(WARNING, "%s: cannot switch '%s' %s: %s", rtap->ifname, flag_name(flag),
+		on ? "on" : "off", rtap_link_strerror(ret));
+	return ret == -ENODEV || ret == -EPERM ? -ENOTSUP : ret;
 }
 
 int
@@ -117,16 +128,17 @@ rtap_set_link_up(struct rte_eth_dev *dev)
 {
 	struct rtap_dev *rtap = rtap_dev(dev);
 	struct rtap_link_info info;
-	int ret;
+	int ret, up = 0;
 
 	ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
 	if (ret == 0 && (info.flags & IFF_UP) == 0)
-		ret = set_flags(rtap, IFF_UP, IFF_UP);
-	if (ret == 0 || ret == -ENODEV) /* elsewhere, IFF_UP is left as it is */
+		up = set_flag(rtap, IFF_UP, true);
+	/* Elsewhere, or without the right, IFF_UP is left as it is. */
+	if ((ret == 0 || ret == -ENODEV) && (up == 0 || up == -ENOTSUP))
 		ret = rtap_carrier_set(rtap, true);
 	if (ret == 0)
 		rtap_link_update(dev, 0);
-	return ret;
+	return ret != 0 ? ret : up;
 }
 
 int
@@ -152,10 +164,10 @@ switch_flag(const struct rtap_dev *rtap, bool *ours, unsigned int flag, bool on)
 
 	if (!on && !*ours)
 		return 0;
-	if (on && !*ours && rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0 &&
+	if (on && rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0 &&
 	    (info.flags & flag) != 0)
 		return 0;
-	ret = set_flags(rtap, on ? flag : 0, flag);
+	ret = set_flag(rtap, flag, on);
 	if (ret == 0)
 		*ours = on;
 	return ret;
@@ -218,14 +230,19 @@ kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
 	int ret;
 
 	ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
-	if (ret == 0 && info.mtu != mtu)
-		ret = rtap_link_set_mtu(rtap_netlink(rtap), rtap->ifindex, mtu);
-	if (ret == -ENODEV && mtu == rtap->mtu)
-		return 0; /* in another namespace, and with luck as we left it */
+	if (ret == 0) {
+		rtap->mtu = info.mtu;
+		if (info.mtu != mtu)
+			ret = rtap_link_set_mtu(rtap_netlink(rtap), rtap->ifindex, mtu);
+	}
+	/* In another namespace: with luck as we left it, or what the application knows it to be. */
+	if (ret == -ENODEV && (rtap->mtu == 0 || mtu == rtap->mtu))
+		return 0;
 	if (ret == 0)
 		rtap->mtu = mtu;
 	else
-		PMD_LOG(ERR, "%s: cannot set MTU %u: %s", rtap->ifname, mtu, strerror(-ret));
+		PMD_LOG(ERR, "%s: cannot change MTU from %u to %u: %s", rtap->ifname,
+			rtap->mtu, mtu, rtap_link_strerror(ret));
 	return ret;
 }
 

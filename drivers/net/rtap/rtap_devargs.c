@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,28 @@ parse_iface(const char *value, struct rtap_devargs *args)
 			return -EINVAL;
 	rte_strscpy(args->iface, value, sizeof(args->iface));
 	return 0;
+}
+
+/* Whether these are files that can be used is seen when they are taken. */
+static int
+parse_fd(const char *value, struct rtap_devargs *args)
+{
+	const char *number = value;
+	unsigned long fd;
+	char *end;
+
+	do {
+		if (number == NULL || !isdigit((unsigned char)*number) ||
+		    args->nb_fds == RTE_DIM(args->fds))
+			return -EINVAL;
+		errno = 0;
+		fd = strtoul(number, &end, 10);
+		if (errno != 0 || fd > INT_MAX)
+			return -EINVAL;
+		args->fds[args->nb_fds++] = fd;
+		number = end + 1;
+	} while (*end == ':');
+	return *end == '\0' ? 0 : -EINVAL;
 }
 
 /* A key without a value switches on. */
@@ -201,6 +224,7 @@ static const struct {
 	const char *allowed;
 } rtap_args[] = {
 	{ RTAP_ARG_IFACE, parse_iface, "a name of 1 to 15 characters without '/', ':' or space" },
+	{ RTAP_ARG_FD, parse_fd, "the number of an open file, or up to 256 such as 5:6:7" },
 	{ RTAP_ARG_PERSIST, parse_persist, "0 or 1" },
 	{ RTAP_ARG_MAC, parse_mac, "'fixed' or a unicast address like 02:00:00:00:00:01" },
 	{ RTAP_ARG_SPEED, parse_speed, "a number of Mb/s from 1 to 2147483647" },
@@ -238,6 +262,24 @@ parse_pair(const struct rte_kvargs *list, const struct rte_kvargs_pair *pair,
 	}
 	PMD_LOG(ERR, "unknown argument '%s', allowed are: %s", pair->key, RTAP_PARAM_STRING);
 	return -EINVAL;
+}
+
+/* Name and life of an interface are decided where its file is opened. */
+static int
+check_together(const struct rte_kvargs *list)
+{
+	static const char * const others[] = { RTAP_ARG_IFACE, RTAP_ARG_PERSIST };
+	size_t i;
+
+	for (i = 0; i < RTE_DIM(others); i++) {
+		if (rte_kvargs_count(list, RTAP_ARG_FD) > 0 &&
+		    rte_kvargs_count(list, others[i]) > 0) {
+			PMD_LOG(ERR, "argument '%s' cannot be given together with '" RTAP_ARG_FD
+				"': whoever opens the file decides that", others[i]);
+			return -EINVAL;
+		}
+	}
+	return 0;
 }
 
 /* Arguments that make no sense without, or with, others. */
@@ -279,6 +321,8 @@ rtap_devargs_parse(const char *str, struct rtap_devargs *args)
 	}
 	for (i = 0; i < list->count && ret == 0; i++)
 		ret = parse_pair(list, &list->pairs[i], args);
+	if (ret == 0)
+		ret = check_together(list);
 	rte_kvargs_free(list);
 	return ret != 0 ? ret : check_sqpoll(args);
 }

@@ -14,7 +14,11 @@
 #include "rtap_ring.h"
 #include "rtap_sqpoll.h"
 
+/* MAX_TAP_QUEUES of drivers/net/tun.c. */
+#define RTAP_QUEUES_MAX 256
+
 #define RTAP_ARG_IFACE "iface"
+#define RTAP_ARG_FD "fd"
 #define RTAP_ARG_PERSIST "persist"
 #define RTAP_ARG_MAC "mac"
 #define RTAP_ARG_SPEED "speed"
@@ -28,6 +32,7 @@
 
 #define RTAP_PARAM_STRING \
 	RTAP_ARG_IFACE "=<string> " \
+	RTAP_ARG_FD "=<int>[:<int>...] " \
 	RTAP_ARG_PERSIST "=<0|1> " \
 	RTAP_ARG_MAC "=fixed|<xx:xx:xx:xx:xx:xx> " \
 	RTAP_ARG_SPEED "=<int> " \
@@ -68,6 +73,8 @@ enum rtap_napi_mode {
 
 struct rtap_devargs {
 	char iface[IF_NAMESIZE];
+	uint16_t nb_fds;		/* 0: the driver opens the interface by name */
+	int fds[RTAP_QUEUES_MAX];
 	enum rtap_persist persist;
 	enum rtap_mac mac_mode;
 	struct rte_ether_addr mac;	/* with RTAP_MAC_GIVEN */

@@ -44,6 +44,8 @@ rtap_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	};
 	uint16_t nb_queues = rtap->files.multi_queue ? RTAP_QUEUES_MAX : 1;
 
+	if (rtap->files.given)
+		nb_queues = rtap->files.nb_fds;
 	info->if_index = rtap->ifindex;
 	info->min_mtu = rtap->min_mtu;
 	info->max_mtu = rtap->max_mtu;
@@ -121,7 +123,10 @@ lro_limit(const struct rte_eth_dev *dev)
 	return RTE_MAX(size, least) - RTAP_ETH_OVERHEAD;
 }
 
-/* What the interface had before the first limit is put back with the last. */
+/*
+ * What the interface had before the first limit is put back with the last. A lower limit that it
+ * has already will do, and is not raised.
+ */
 static int
 configure_lro_limit(struct rte_eth_dev *dev)
 {
@@ -134,17 +139,19 @@ configure_lro_limit(struct rte_eth_dev *dev)
 		return 0;
 	if (rtap->gso_max == 0) {
 		ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
+		if (ret == 0 && info.gso_max <= max)
+			return 0;
 		if (ret == 0)
 			rtap->gso_max_found = info.gso_max;
 	}
 	if (ret == 0)
 		ret = rtap_link_set_gso_max(rtap_netlink(rtap), rtap->ifindex,
-			max != 0 ? max : rtap->gso_max_found);
+			max != 0 ? RTE_MIN(max, rtap->gso_max_found) : rtap->gso_max_found);
 	if (ret == 0)
 		rtap->gso_max = max;
 	else
 		PMD_LOG(ERR, "%s: cannot change the limit on merged packets to %u bytes: %s",
-			rtap->ifname, max, strerror(-ret));
+			rtap->ifname, max, rtap_link_strerror(ret));
 	return ret;
 }
 
@@ -157,6 +164,21 @@ configure_napi(struct rte_eth_dev *dev)
 			RTAP_TX_OFFLOADS_TUNNEL)) != 0;
 
 	return rtap_napi_configure(rtap_dev(dev), large);
+}
+
+/* Without the right to change it, the MTU is the one that the interface has. */
+static int
+configure_mtu(struct rte_eth_dev *dev)
+{
+	struct rtap_dev *rtap = rtap_dev(dev);
+	int ret;
+
+	ret = rtap_kernel_mtu_set(rtap, dev->data->mtu);
+	if (ret != -EPERM)
+		return ret;
+	PMD_LOG(WARNING, "%s: the MTU of the port is %u", rtap->ifname, rtap->mtu);
+	dev->data->mtu = rtap->mtu;
+	return 0;
 }
 
 /* Packets that have waited since the port was stopped are old, and perhaps too large by now. */
@@ -181,7 +203,7 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 	if (ret == 0)
 		ret = configure_lro_limit(dev);
 	if (ret == 0)
-		ret = rtap_kernel_mtu_set(rtap, dev->data->mtu);
+		ret = configure_mtu(dev);
 	if (ret == 0)
 		ret = rtap_files_resize(rtap, RTE_MAX(dev->data->nb_rx_queues, 1));
 	if (ret == 0)
@@ -215,7 +237,7 @@ rtap_dev_start(struct rte_eth_dev *dev)
 	if (ret != 0)
 		return ret;
 	ret = rtap_set_link_up(dev);
-	if (ret != 0) {
+	if (ret != 0 && ret != -ENOTSUP) { /* then the administrator has to set it up */
 		rtap_queues_stop(dev);
 		return ret;
 	}
@@ -350,8 +372,9 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 	if (ret != 0)
 		return ret;
 	dev->data->mac_addrs = &rtap->mac;
-	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS | RTE_ETH_DEV_INTR_LSC |
-		RTE_ETH_DEV_INTR_RMV;
+	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	if (rtap->nl != NULL)
+		dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
 	pthread_mutex_init(&rtap->lock, NULL);
 	dev->data->dev_link.link_speed = rtap->speed;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;

@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,8 @@ rtap_netlink(const struct rtap_dev *rtap)
 	ino_t netns;
 	int ret;
 
+	if (rtap->nl == NULL)
+		return NULL;
 	ret = rtap_tap_get_netns(rtap_files_ctl(&rtap->files), &netns);
 	if (ret == 0 && rtap_netlink_netns(rtap->nl) != 0 &&
 	    netns != rtap_netlink_netns(rtap->nl))
@@ -38,10 +41,36 @@ rtap_netlink(const struct rtap_dev *rtap)
 	return ret == -EBADFD ? NULL : rtap->nl;
 }
 
-/* What the user should know or do when a TAP cannot be opened. */
+/* What the user should know or do when /dev/net/tun cannot be opened; NULL: it can. */
 static const char *
-open_advice(int err)
+device_advice(void)
 {
+	int fd = rtap_tap_open_device();
+
+	switch (fd) {
+	case -EACCES:
+		return "no permission to read and write /dev/net/tun: change its mode or group";
+	case -EPERM:
+		return "/dev/net/tun is forbidden here: allow the container the device (c 10:200 rwm)";
+	case -ENOENT:
+		return "/dev/net/tun is missing: load the tun module, or pass the device to the container";
+	case -ENODEV:
+	case -ENXIO:
+		return "the kernel has no driver behind /dev/net/tun: load the tun module";
+	}
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+/* The same when there is a device, but a TAP cannot be opened. */
+static const char *
+open_advice(int err, bool created)
+{
+	const char *advice = device_advice();
+
+	if (advice != NULL)
+		return advice;
 	switch (-err) {
 	case EBUSY:
 		return "it is busy: another process or port has it open";
@@ -49,11 +78,9 @@ open_advice(int err)
 		return "an interface of that name exists and is not a TAP";
 	case EPERM:
 	case EACCES:
-		return "CAP_NET_ADMIN and access to /dev/net/tun are needed";
-	case ENOENT:
-	case ENODEV:
-	case ENXIO:
-		return "/dev/net/tun is missing: load the tun module, or pass the device to the container";
+		if (created)
+			return "making an interface takes CAP_NET_ADMIN in this network namespace";
+		return "the interface is not ours: it takes CAP_NET_ADMIN in this network namespace, or that this user is its owner ('ip tuntap add ... user')";
 	case EINVAL:
 		return "the kernel does not accept the name, or the TAP was made with options that cannot be taken over";
 	default:
@@ -102,6 +129,15 @@ tap_open_once(struct rtap_dev *rtap, const char *name)
 }
 
 static int
+given_open(struct rtap_dev *rtap, const struct rtap_devargs *args)
+{
+	int ret;
+
+	ret = rtap_given_open(rtap, args);
+	return ret != 0 ? ret : rtap_napi_follow(rtap);
+}
+
+static int
 tap_open(struct rtap_dev *rtap, const char *name)
 {
 	int ret = -EBUSY, i;
@@ -113,7 +149,8 @@ tap_open(struct rtap_dev *rtap, const char *name)
 		ret = tap_open_once(rtap, name);
 	}
 	if (ret < 0) {
-		PMD_LOG(ERR, "cannot open TAP '%s': %s", name, open_advice(ret));
+		PMD_LOG(ERR, "cannot open TAP '%s': %s", name,
+			open_advice(ret, rtap->created));
 		/* rte_eal_hotplug_add() takes -EEXIST for a device that was probed before. */
 		return ret == -EEXIST ? -EINVAL : ret;
 	}
@@ -192,7 +229,10 @@ tap_init_io(struct rtap_dev *rtap, const struct rtap_devargs *args)
 	return ret;
 }
 
-/* What the kernel can do for packets, and whether that is what the user wants. */
+/*
+ * What the kernel can do for packets, and whether that is what the user wants. The offloads that
+ * were set before cannot be read and put back, so nothing else that may fail comes later.
+ */
 static int
 tap_init_offload(struct rtap_dev *rtap, const struct rtap_devargs *args)
 {
@@ -212,6 +252,52 @@ tap_init_offload(struct rtap_dev *rtap, const struct rtap_devargs *args)
 	return 0;
 }
 
+/*
+ * Is the interface that netlink shows by this name the one behind the file? Only those who have
+ * rights in its namespace may ask which that is. But whoever has the file can switch the carrier,
+ * and it will be switched off anyway.
+ */
+static bool
+has_our_carrier(const struct rtap_dev *rtap, unsigned int ifindex)
+{
+	int fd = rtap->files.fds[0], on;
+	struct rtap_link_info info;
+
+	for (on = 1; on >= 0; on--)
+		if (rtap_tap_set_carrier(fd, on) != 0 ||
+		    rtap_link_get(rtap->nl, ifindex, &info) != 0 || info.carrier != (on != 0))
+			return false;
+	return true;
+}
+
+/* An interface that was opened by somebody else may well be out of sight: -ENODEV. */
+static int
+given_find(struct rtap_dev *rtap, struct rtap_link_info *info)
+{
+	int ret;
+
+	rtap->carrier_after = true; /* as it is when a file is opened */
+	ret = rtap_link_get_by_name(rtap_netlink(rtap), rtap->ifname, info);
+	if (ret != 0)
+		return ret;
+	if (!info->is_tap)
+		return -ENODEV;
+	rtap->carrier_after = info->carrier;
+	return has_our_carrier(rtap, info->ifindex) ? 0 : -ENODEV;
+}
+
+static void
+init_unseen(struct rtap_dev *rtap)
+{
+	PMD_LOG(NOTICE,
+		"%s: not to be seen from here: its MTU must be the port's, its state and drops are not known, and there is no link interrupt",
+		rtap->ifname);
+	rtap_netlink_close(rtap->nl);
+	rtap->nl = NULL;
+	rtap->min_mtu = RTE_ETHER_MIN_MTU;
+	rtap->max_mtu = RTAP_MTU_MAX;
+}
+
 /* What the interface is like, and whether it outlives us if all else fails. */
 static int
 tap_init_info(struct rtap_dev *rtap)
@@ -223,7 +309,15 @@ tap_init_info(struct rtap_dev *rtap)
 	/* It may have been renamed already. */
 	ret = rtap_tap_get_flags(rtap->files.fds[0], &flags, rtap->ifname);
 	if (ret == 0)
-		ret = rtap_link_get_by_name(rtap->nl, rtap->ifname, &info);
+		ret = rtap_tap_get_settings(rtap->files.fds[0], &rtap->found);
+	if (ret != 0)
+		return ret;
+	ret = rtap->files.given ? given_find(rtap, &info) :
+		rtap_link_get_by_name(rtap->nl, rtap->ifname, &info);
+	if (ret == -ENODEV && rtap->files.given) {
+		init_unseen(rtap);
+		return 0;
+	}
 	if (ret != 0)
 		return ret;
 	rtap->persistent = (flags & IFF_PERSIST) != 0;
@@ -237,22 +331,24 @@ tap_init_info(struct rtap_dev *rtap)
 }
 
 /*
- * A new interface has a speed of ours: older kernels (Linux 6.1) think of 10 Mb/s. One that was
- * taken over keeps its own unless the user says otherwise.
+ * A new interface has a speed of ours: older kernels (Linux 6.1) think of 10 Mb/s. Another keeps
+ * its own unless the user says otherwise, which takes a right.
  */
 static int
 tap_init_speed(struct rtap_dev *rtap, const struct rtap_devargs *args)
 {
-	uint32_t speed = args->speed;
 	int ret = 0;
 
-	if (speed == 0 && rtap->created)
-		speed = RTAP_SPEED_DEFAULT;
-	if (speed != 0)
-		ret = rtap_link_set_speed(rtap->nl, rtap->ifindex, speed);
-	if (ret == 0)
-		ret = rtap_link_get_speed(rtap->nl, rtap->ifindex, &rtap->speed);
-	return ret;
+	rtap->speed = args->speed != 0 ? args->speed : RTAP_SPEED_DEFAULT;
+	if (args->speed != 0 || rtap->created)
+		ret = rtap_link_set_speed(rtap->nl, rtap->ifindex, rtap->speed);
+	if (ret != 0)
+		PMD_LOG(WARNING, "%s: cannot set speed %" PRIu32 ": %s", rtap->ifname,
+			rtap->speed, rtap_link_strerror(ret));
+	if (ret != 0 && args->speed != 0)
+		return ret;
+	rtap_link_get_speed(rtap->nl, rtap->ifindex, &rtap->speed);
+	return 0;
 }
 
 static int
@@ -265,10 +361,11 @@ tap_init_persist(struct rtap_dev *rtap, const struct rtap_devargs *args)
 	ret = rtap_tap_set_persist(rtap->files.fds[0], args->persist == RTAP_PERSIST_ON);
 	if (ret == 0)
 		rtap->persistent = args->persist == RTAP_PERSIST_ON;
+	else
+		PMD_LOG(ERR, "%s: " RTAP_ARG_PERSIST ": %s", rtap->ifname, strerror(-ret));
 	return ret;
 }
 
-/* What fails often comes first, what changes an interface that was taken over comes last. */
 static int
 tap_init(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *device)
 {
@@ -277,15 +374,13 @@ tap_init(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *dev
 
 	ret = tap_init_info(rtap);
 	if (ret == 0)
-		ret = rtap_tap_reset(fd);
+		ret = rtap_tap_set_settings(fd, &rtap_tap_settings);
 	if (ret == 0)
 		ret = rtap_tap_set_carrier(fd, false);
 	if (ret == 0)
 		ret = tap_init_mac(rtap, args, device);
 	if (ret == 0)
 		ret = tap_init_speed(rtap, args);
-	if (ret == 0)
-		ret = tap_init_persist(rtap, args);
 	if (ret != 0)
 		PMD_LOG(ERR, "cannot set up TAP '%s': %s", rtap->ifname, strerror(-ret));
 	return ret;
@@ -296,16 +391,24 @@ static void
 put_back(struct rtap_dev *rtap)
 {
 	struct rtap_netlink *nl = rtap_netlink(rtap);
+	int fd = rtap_files_ctl(&rtap->files);
 	unsigned int flags = (rtap->promiscuous ? IFF_PROMISC : 0) |
 		(rtap->allmulticast ? IFF_ALLMULTI : 0);
 
+	if (rtap->files.given) /* detached ones would keep settings of ours */
+		rtap_files_attach(&rtap->files);
 	if (flags != 0)
 		rtap_link_set_flags(nl, rtap->ifindex, 0, flags);
 	if (rtap->gso_max != 0)
 		rtap_link_set_gso_max(nl, rtap->ifindex, rtap->gso_max_found);
 	rtap_napi_put_back(rtap);
 	if (rtap->offload != 0)
-		rtap_tap_set_offload(rtap_files_ctl(&rtap->files), 0);
+		rtap_tap_set_offload(fd, 0);
+	if (rtap->found.vnet_hdr_size == 0)
+		return; /* not touched yet */
+	rtap_tap_set_settings(fd, &rtap->found);
+	if (rtap->files.given)
+		rtap_tap_set_carrier(fd, rtap->carrier_after);
 }
 
 /*
@@ -315,11 +418,13 @@ put_back(struct rtap_dev *rtap)
 void
 rtap_iface_close(struct rtap_dev *rtap)
 {
-	if (rtap->persistent)
+	if (rtap->persistent || rtap->files.given)
 		put_back(rtap);
 	else if (rtap->ifindex != 0) /* else it goes with its file */
 		rtap_link_delete(rtap_netlink(rtap), rtap->ifindex);
 	rtap_napi_close(rtap);
+	if (rtap->files.given)
+		rtap_given_release(&rtap->files);
 	rtap_files_resize(rtap, 0);
 	rtap_sqpoll_close(&rtap->sqpoll);
 	rtap_netlink_close(rtap->nl);
@@ -334,20 +439,25 @@ rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const ch
 	ret = rtap_netlink_open(&rtap->nl);
 	if (ret != 0) {
 		PMD_LOG(ERR, "cannot open a netlink socket: %s", strerror(-ret));
-		return ret;
+		if (args->nb_fds == 0)
+			return ret;
 	}
 	rtap->napi.asked = args->napi;
 	rtap->napi.sndbuf_asked = args->sndbuf;
 	rtap_napi_choose(rtap, false);
-	ret = tap_open(rtap, args->iface);
+	ret = args->nb_fds > 0 ? given_open(rtap, args) : tap_open(rtap, args->iface);
 	if (ret == 0)
 		ret = tap_init_io(rtap, args);
-	if (ret == 0)
-		ret = tap_init_offload(rtap, args);
 	if (ret == 0)
 		ret = tap_init(rtap, args, device);
 	if (ret == 0)
 		ret = rtap_napi_apply(rtap);
+	if (ret == 0)
+		ret = tap_init_offload(rtap, args);
+	if (ret == 0)
+		ret = tap_init_persist(rtap, args);
+	if (ret == 0 && !rtap->files.given)
+		rtap_tap_remove_filters(rtap->files.fds[0]);
 	if (ret != 0)
 		rtap_iface_close(rtap);
 	return ret;

@@ -38,6 +38,19 @@ struct rtap_netlink {
 	} buf;
 };
 
+const char *
+rtap_link_strerror(int err)
+{
+	switch (-err) {
+	case EPERM:
+		return "it takes CAP_NET_ADMIN in the network namespace of this process";
+	case ENODEV:
+		return "the interface is gone, or in another network namespace";
+	default:
+		return strerror(-err);
+	}
+}
+
 /* The namespace of the calling thread, in which a socket will be; 0: not known. */
 static ino_t
 current_netns(void)
@@ -86,8 +99,9 @@ rtap_netlink_open(struct rtap_netlink **out)
 int
 rtap_netlink_subscribe(const struct rtap_netlink *nl, struct mnl_socket **sock)
 {
-	return current_netns() == nl->netns ? open_socket(sock, SOCK_NONBLOCK, RTMGRP_LINK) :
-		-ENODEV;
+	if (nl == NULL || current_netns() != nl->netns)
+		return -ENODEV;
+	return open_socket(sock, SOCK_NONBLOCK, RTMGRP_LINK);
 }
 
 void

@@ -59,6 +59,9 @@ struct rtap_link_info {
 	uint32_t nb_detached;		/* those that are not */
 };
 
+/** What a negative errno of these calls means, and which right is missing if it is one. */
+const char *rtap_link_strerror(int err);
+
 int rtap_netlink_open(struct rtap_netlink **nl);
 void rtap_netlink_close(struct rtap_netlink *nl);
 /** Inode number of the network namespace that the socket sees; 0: not known, without /proc. */

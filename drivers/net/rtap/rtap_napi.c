@@ -121,6 +121,39 @@ rtap_napi_choose(struct rtap_dev *rtap, bool large)
 	set_mode(rtap, mode);
 }
 
+/* Can files with NAPI be had instead of those without, and the other way round? */
+static bool
+files_can_change(const struct rtap_files *files)
+{
+	return files->multi_queue && !files->given;
+}
+
+/* The kernel tells of the file that was opened first (tun_set_iff()); all should be alike. */
+int
+rtap_napi_follow(struct rtap_dev *rtap)
+{
+	enum rtap_napi_mode asked = rtap->napi.asked;
+	unsigned int flags;
+	bool has;
+	int ret;
+
+	ret = rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL);
+	if (ret != 0)
+		return ret;
+	has = (flags & IFF_NAPI) != 0;
+	if (asked != RTAP_NAPI_AUTO && has != (asked != RTAP_NAPI_OFF)) {
+		PMD_LOG(ERR, "%s: " RTAP_ARG_NAPI "=%s: the file has %s: open it %s IFF_NAPI",
+			rtap->ifname, napi_modes[asked], has ? "NAPI" : "no NAPI",
+			has ? "without" : "with");
+		return -EINVAL;
+	}
+	if (!has)
+		set_mode(rtap, RTAP_NAPI_OFF);
+	else if (rtap->napi.mode == RTAP_NAPI_OFF)
+		set_mode(rtap, RTAP_NAPI_ON);
+	return 0;
+}
+
 /*
  * sysfs
  */
@@ -347,7 +380,7 @@ napi_switch(struct rtap_dev *rtap)
 		return ret;
 	}
 	PMD_LOG(INFO, "%s: no threaded NAPI: %s", rtap->ifname, threads_advice(ret));
-	napi->asked = rtap->files.multi_queue ? RTAP_NAPI_OFF : RTAP_NAPI_ON;
+	napi->asked = files_can_change(&rtap->files) ? RTAP_NAPI_OFF : RTAP_NAPI_ON;
 	set_mode(rtap, napi->asked);
 	return 0;
 }
@@ -397,7 +430,7 @@ rtap_napi_configure(struct rtap_dev *rtap, bool large)
 	enum rtap_napi_mode before = rtap->napi.mode;
 
 	/* New files have to be opened by name, and beside the old. */
-	if (rtap->napi.asked != RTAP_NAPI_AUTO || !rtap->files.multi_queue ||
+	if (rtap->napi.asked != RTAP_NAPI_AUTO || !files_can_change(&rtap->files) ||
 	    rtap_netlink(rtap) == NULL)
 		return 0;
 	rtap_napi_choose(rtap, large);

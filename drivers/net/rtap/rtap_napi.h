@@ -58,8 +58,16 @@ int rtap_napi_open_flag(const struct rtap_dev *rtap);
 void rtap_napi_choose(struct rtap_dev *rtap, bool large);
 
 /**
+ * Choose what the files that were given have.
+ *
+ * @return
+ *   0, or a negative errno after a message: -EINVAL if something else was asked for.
+ */
+int rtap_napi_follow(struct rtap_dev *rtap);
+
+/**
  * Make the interface do what was chosen. In automatic mode, where threads cannot be had, this
- * means files without NAPI.
+ * means files without NAPI if other files can be opened.
  *
  * @return
  *   0, or a negative errno after a message.
@@ -68,7 +76,8 @@ int rtap_napi_apply(struct rtap_dev *rtap);
 
 /**
  * Choose again for a port with or without large packets, and open all files anew if the outcome
- * is another one. An interface with a single queue stays as it is. Port stopped.
+ * is another one. An interface with a single queue, or whose files were given, stays as it is.
+ * Port stopped.
  *
  * @return
  *   0, or a negative errno after a message.

@@ -68,7 +68,7 @@ files_close_last(struct rtap_files *files)
 	int fd = files->fds[--files->nb_fds];
 
 	/* At once, even while a ring that was given up still holds the file. */
-	if (files->multi_queue && files->nb_fds > 0)
+	if (files->multi_queue && !files->given && files->nb_fds > 0)
 		rtap_tap_set_attached(fd, false);
 	close(fd);
 }
@@ -132,6 +132,9 @@ rtap_files_resize(struct rtap_dev *rtap, uint16_t nb)
 	struct rtap_files *files = &rtap->files;
 	int ret = 0;
 
+	/* Those that are too many now could not be had again later: they are detached. */
+	if (files->given && nb > 0)
+		return 0;
 	while (files->nb_fds > nb)
 		files_close_last(files);
 	/* The last one attached may just have been closed. */
@@ -143,8 +146,7 @@ rtap_files_resize(struct rtap_dev *rtap, uint16_t nb)
 		ret = files_open_next(rtap);
 	if (ret != 0)
 		PMD_LOG(ERR, "%s: cannot have %u TAP files: %s", rtap->ifname, nb,
-			ret == -ENODEV ? "the interface is in another network namespace" :
-			strerror(-ret));
+			rtap_link_strerror(ret));
 	return ret;
 }
 

@@ -167,9 +167,9 @@ setup_failure(int err)
 	case EACCES:
 		return "io_uring is forbidden here (kernel.io_uring_disabled or seccomp)";
 	case ENOSYS:
-		return "the kernel has no io_uring";
+		return "the kernel has no io_uring, or seccomp hides it";
 	case EOPNOTSUPP:
-		return "the kernel lacks io_uring operations";
+		return "the kernel lacks io_uring operations, or seccomp forbids them";
 	case ENOMEM:
 		return "out of memory; " RTAP_MEMLOCK_HINT;
 	default:

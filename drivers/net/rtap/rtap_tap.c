@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/filter.h>
 #include <linux/if_tun.h>
 
 #include <rte_string_fns.h>
@@ -45,14 +46,22 @@ tap_ioctl_value(int fd, unsigned long request, unsigned long value)
 }
 
 int
+rtap_tap_open_device(void)
+{
+	int fd = open(RTAP_TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int
 rtap_tap_open(const char *name, int flags, char ifname[IF_NAMESIZE])
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags };
 	int fd, ret;
 
-	fd = open(RTAP_TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	fd = rtap_tap_open_device();
 	if (fd < 0)
-		return -errno;
+		return fd;
 	rte_strscpy(ifr.ifr_name, name, sizeof(ifr.ifr_name));
 	ret = tap_ioctl(fd, TUNSETIFF, &ifr);
 	if (ret != 0) {
@@ -63,9 +72,42 @@ rtap_tap_open(const char *name, int flags, char ifname[IF_NAMESIZE])
 	return fd;
 }
 
-/* Filters and steering programs stay with a persistent interface. There may be none. */
-static void
-tap_remove_filters(int fd)
+const struct rtap_tap_settings rtap_tap_settings = {
+	.vnet_hdr_size = RTAP_VNET_HDR_LEN,
+	.vnet_le = 1,
+	.sndbuf = INT_MAX,
+};
+
+int
+rtap_tap_get_settings(int fd, struct rtap_tap_settings *settings)
+{
+	int ret;
+
+	ret = tap_ioctl(fd, TUNGETSNDBUF, &settings->sndbuf);
+	if (ret == 0)
+		ret = tap_ioctl(fd, TUNGETVNETHDRSZ, &settings->vnet_hdr_size);
+	if (ret == 0)
+		ret = tap_ioctl(fd, TUNGETVNETLE, &settings->vnet_le);
+	return ret;
+}
+
+int
+rtap_tap_set_settings(int fd, const struct rtap_tap_settings *settings)
+{
+	struct rtap_tap_settings s = *settings; /* ioctl() takes no constants */
+	int ret;
+
+	ret = tap_ioctl(fd, TUNSETSNDBUF, &s.sndbuf);
+	if (ret == 0)
+		ret = tap_ioctl(fd, TUNSETVNETHDRSZ, &s.vnet_hdr_size);
+	if (ret == 0)
+		ret = tap_ioctl(fd, TUNSETVNETLE, &s.vnet_le);
+	return ret;
+}
+
+/* There may be none. */
+void
+rtap_tap_remove_filters(int fd)
 {
 	struct tun_filter accept_all = { .count = 0 };
 	int none = -1;
@@ -74,22 +116,6 @@ tap_remove_filters(int fd)
 	tap_ioctl(fd, TUNDETACHFILTER, NULL);
 	tap_ioctl(fd, TUNSETFILTEREBPF, &none);
 	tap_ioctl(fd, TUNSETSTEERINGEBPF, &none);
-}
-
-int
-rtap_tap_reset(int fd)
-{
-	int size = RTAP_VNET_HDR_LEN, le = 1, ret;
-
-	tap_remove_filters(fd);
-	ret = rtap_tap_set_sndbuf(fd, 0);
-	if (ret == 0)
-		ret = tap_ioctl(fd, TUNSETVNETHDRSZ, &size);
-	if (ret == 0)
-		ret = tap_ioctl(fd, TUNSETVNETLE, &le);
-	if (ret == 0)
-		ret = rtap_tap_set_offload(fd, 0);
-	return ret;
 }
 
 int
@@ -157,6 +183,27 @@ rtap_tap_get_flags(int fd, unsigned int *flags, char ifname[IF_NAMESIZE])
 	if (ifname != NULL)
 		rte_strscpy(ifname, ifr.ifr_name, IF_NAMESIZE);
 	return 0;
+}
+
+/*
+ * IFF_NO_PI has the same value as IFF_NOFILTER, which TUNGETIFF adds when there is no filter. So
+ * attach one that takes everything, look, and detach it.
+ */
+bool
+rtap_tap_has_pi(int fd)
+{
+	struct sock_filter accept_all = BPF_STMT(BPF_RET | BPF_K, UINT_MAX);
+	struct sock_fprog filter = { .len = 1, .filter = &accept_all };
+	struct sock_fprog found;
+	unsigned int flags;
+	int ret;
+
+	if (tap_ioctl(fd, TUNGETFILTER, &found) != 0 || found.len != 0 ||
+	    tap_ioctl(fd, TUNATTACHFILTER, &filter) != 0)
+		return false;
+	ret = rtap_tap_get_flags(fd, &flags, NULL);
+	tap_ioctl(fd, TUNDETACHFILTER, &filter);
+	return ret == 0 && (flags & IFF_NO_PI) == 0;
 }
 
 int

@@ -23,6 +23,9 @@
 
 #include <rte_ether.h>
 
+/** Open /dev/net/tun, non-blocking. Returns the file, or the negative errno of open(). */
+int rtap_tap_open_device(void);
+
 /**
  * Open a queue of a TAP, non-blocking, with virtio-net headers.
  *
@@ -36,15 +39,26 @@
  * @return
  *   The file, or a negative errno: -EBUSY if someone else has it open or it exists in spite of
  *   IFF_TUN_EXCL, -EINVAL if it is of another kind or name is not acceptable, -EPERM without
- *   CAP_NET_ADMIN, -ENOENT without /dev/net/tun.
+ *   CAP_NET_ADMIN unless the interface exists and its owner or group is ours; or as
+ *   rtap_tap_open_device().
  */
 int rtap_tap_open(const char *name, int flags, char ifname[IF_NAMESIZE]);
 
-/**
- * Bring the interface to a known state, whatever its last user left: struct rtap_vnet_hdr in
- * little-endian byte order, nothing offloaded, no filter, no steering, send buffer unlimited.
- */
-int rtap_tap_reset(int fd);
+/** Settings of the interface that can be read, and so be put back. */
+struct rtap_tap_settings {
+	int vnet_hdr_size;
+	int vnet_le;
+	int sndbuf;
+};
+
+int rtap_tap_get_settings(int fd, struct rtap_tap_settings *settings);
+int rtap_tap_set_settings(int fd, const struct rtap_tap_settings *settings);
+
+/** The settings that this driver works with: struct rtap_vnet_hdr, little-endian, no limit. */
+extern const struct rtap_tap_settings rtap_tap_settings;
+
+/** Remove filters and steering programs, which stay with an interface that persists. */
+void rtap_tap_remove_filters(int fd);
 
 /**
  * Find out which of the TUN_F_* that not every kernel knows this one does. No offload is set
@@ -72,6 +86,12 @@ int rtap_tap_set_persist(int fd, bool persist);
 
 /** Flags of the interface (IFF_* of linux/if_tun.h) and, if ifname is not NULL, its name now. */
 int rtap_tap_get_flags(int fd, unsigned int *flags, char ifname[IF_NAMESIZE]);
+
+/**
+ * Does the kernel put packet information (struct tun_pi) in front of each frame? False if that
+ * cannot be found out, because a filter is attached, or was.
+ */
+bool rtap_tap_has_pi(int fd);
 
 int rtap_tap_get_mac(int fd, struct rte_ether_addr *mac);
 int rtap_tap_set_mac(int fd, const struct rte_ether_addr *mac);
