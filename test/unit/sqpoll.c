@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -279,6 +280,29 @@ test_rx_stop(void)
 		CU_ASSERT_FATAL(put(seq) && take(seq, 1));
 		seq += 100;
 	}
+}
+
+static void *
+stop_rx_queue(void *arg __rte_unused)
+{
+	rtap_rx_queue_stop(&unit_dev, 0);
+	return NULL;
+}
+
+/* A ring stays mapped while the thread that follows the MTU may look into it. */
+static void
+test_rx_stop_locked(void)
+{
+	struct rtap_dev *rtap = rtap_dev(&unit_dev);
+	pthread_t thread;
+
+	pthread_mutex_lock(&rtap->lock);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, stop_rx_queue, NULL), 0);
+	usleep(100000); /* time to do wrong */
+	CU_ASSERT(rxq->ring.open);
+	pthread_mutex_unlock(&rtap->lock);
+	pthread_join(thread, NULL);
+	CU_ASSERT(!rxq->ring.open);
 }
 
 /* The pool is empty for a while, and the queue goes on when it is not. */
@@ -683,6 +707,7 @@ main(void)
 		{ "Rx", test_rx },
 		{ "Rx idle", test_rx_idle },
 		{ "Rx stop", test_rx_stop },
+		{ "Rx stop while the MTU changes", test_rx_stop_locked },
 		{ "Rx with an empty pool", test_rx_empty_pool },
 		{ "Tx", test_tx },
 		{ "Tx sparse", test_tx_sparse },
