@@ -81,6 +81,14 @@ is 0 sqpoll 0
 is 1 device net_rtap1
 is 1 created 0
 is 1 persist 1
+if [[ $io == uring ]]; then
+	pmd port attach "$(vdev 2 sqpoll=1)" >/dev/null
+	is 2 sqpoll 1
+	flags=" $(value 2 ring_flags) "
+	[[ $flags == *" SQPOLL "* && $flags != *" SINGLE_ISSUER "* ]] || die "flags$flags"
+	pmd port close 2 >/dev/null
+	pmd device detach net_rtap2 >/dev/null
+fi
 
 # What testpmd configures.
 is 0 rx_queues 0

@@ -539,7 +539,10 @@ rtap_tx_queue_stop(struct rte_eth_dev *dev, uint16_t queue_id)
 	return 0;
 }
 
-/* Attached before the ring is there: a read of a detached file would say that it is gone. */
+/*
+ * Attached before the ring is there: a read of a detached file would say that it is gone. The lock
+ * keeps the ring from rtap_mtu_follow(), which looks into it on the interrupt thread.
+ */
 int
 rtap_rx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
 {
@@ -548,8 +551,11 @@ rtap_rx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
 
 	if (rtap->files.multi_queue)
 		ret = file_set_attached(rtap, queue_id, true);
-	if (ret == 0)
+	if (ret == 0) {
+		pthread_mutex_lock(&rtap->lock);
 		ret = rxq_open(dev, queue_id);
+		pthread_mutex_unlock(&rtap->lock);
+	}
 	if (ret == 0)
 		ret = files_settle(dev);
 	if (ret != 0)
@@ -562,7 +568,11 @@ rtap_rx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
 int
 rtap_rx_queue_stop(struct rte_eth_dev *dev, uint16_t queue_id)
 {
+	struct rtap_dev *rtap = rtap_dev(dev);
+
+	pthread_mutex_lock(&rtap->lock);
 	rxq_close(dev, queue_id);
+	pthread_mutex_unlock(&rtap->lock);
 	return files_settle(dev);
 }
 

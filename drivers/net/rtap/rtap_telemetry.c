@@ -63,6 +63,10 @@ ring_flag_name(uint64_t flag)
 		return "SINGLE_ISSUER";
 	case IORING_SETUP_DEFER_TASKRUN:
 		return "DEFER_TASKRUN";
+	case IORING_SETUP_SQPOLL:
+		return "SQPOLL";
+	case IORING_SETUP_ATTACH_WQ:
+		return "ATTACH_WQ";
 	default:
 		return "UNKNOWN";
 	}
@@ -145,11 +149,23 @@ add_interface(struct rte_tel_data *d, const struct rtap_dev *rtap)
 	rte_tel_data_add_dict_string(d, "napi", napi_name(rtap->napi.mode));
 }
 
+/* Those of rtap_sqpoll_setup() with SQPOLL. */
+static uint64_t
+ring_flags(const struct rtap_ring_caps *caps)
+{
+	if (!caps->uring)
+		return 0;
+	if (!caps->sqpoll)
+		return caps->setup_flags;
+	return IORING_SETUP_SQPOLL | IORING_SETUP_ATTACH_WQ |
+		(caps->setup_flags & IORING_SETUP_SUBMIT_ALL);
+}
+
 static void
 add_io(struct rte_tel_data *d, const struct rtap_ring_caps *caps)
 {
 	rte_tel_data_add_dict_string(d, "io", caps->uring ? "io_uring" : "readv/writev");
-	add_bits(d, "ring_flags", caps->uring ? caps->setup_flags : 0, ring_flag_name);
+	add_bits(d, "ring_flags", ring_flags(caps), ring_flag_name);
 	rte_tel_data_add_dict_int(d, "ring_reads", caps->uring_reads);
 	rte_tel_data_add_dict_int(d, "nowait", caps->rw_flags != 0);
 	rte_tel_data_add_dict_int(d, "fixed_readv", caps->readv_fixed);

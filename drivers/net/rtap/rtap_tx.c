@@ -172,7 +172,7 @@ txq_build(struct rtap_txq *txq, struct rte_mbuf **pkts, unsigned int n)
  * Results
  */
 
-/* Count a packet that did not go; returns whether it stays with the caller. */
+/* Count a packet that did not go, unless it is still to be sent: returns whether it is. */
 static bool
 txq_failed(struct rtap_txq *txq, const struct rtap_req *req, unsigned int file)
 {
@@ -180,15 +180,12 @@ txq_failed(struct rtap_txq *txq, const struct rtap_req *req, unsigned int file)
 		return false; /* counted when it was left out */
 	switch (req->res) {
 	case -EAGAIN:
-		txq->stats.backpressure++;
 		return true;
 	case -EBADFD:
 	case -EBUSY: /* the same with NAPI */
 		/* The file was detached under us, and we were given another. */
-		if (file != rte_atomic_load_explicit(&txq->file, rte_memory_order_acquire)) {
-			txq->stats.backpressure++;
+		if (file != rte_atomic_load_explicit(&txq->file, rte_memory_order_acquire))
 			return true;
-		}
 		/* fallthrough */
 	case -EIO:
 		txq->stats.link_down++;
@@ -264,6 +261,7 @@ rtap_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 		refused = txq_finish(txq, &pkts[done], n, file);
 		done += n - refused;
 	}
+	txq->stats.backpressure += nb_pkts - done;
 	return done;
 }
 
