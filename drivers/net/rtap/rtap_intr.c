@@ -263,8 +263,7 @@ monitor_check(const uint64_t value __rte_unused,
 	const struct rtap_rxq *rxq;
 
 	memcpy(&rxq, opaque, sizeof(rxq));
-	return rtap_rxq_is_ahead(rxq) || rtap_sqpoll_rx_is_ready(rxq) ||
-		!rtap_ring_is_quiet(&rxq->ring) ? -1 : 0;
+	return rtap_rxq_is_ahead(rxq) || !rtap_ring_is_quiet(&rxq->ring) ? -1 : 0;
 }
 
 int
