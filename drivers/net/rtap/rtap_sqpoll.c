@@ -226,10 +226,28 @@ rtap_sqpoll_rx_wait(const struct rtap_rxq *rxq)
 	}
 }
 
+/* Has the next read of the batch a result? */
+static bool
+rxq_has_result(const struct rtap_rxq *rxq)
+{
+	return rxq->nb_taken < rxq->nb_posted && rxq->reqs[rxq->nb_taken].res != -EINPROGRESS;
+}
+
 bool
 rtap_sqpoll_rx_is_ready(const struct rtap_rxq *rxq)
 {
-	return rxq->nb_taken < rxq->nb_posted && rxq->reqs[rxq->nb_taken].res != -EINPROGRESS;
+	const struct rtap_ring *ring = &rxq->ring;
+
+	if (rxq->nb_taken < rxq->nb_posted)
+		return rxq_has_result(rxq);
+	return ring_posts(ring) && !ring->armed && !ring->gone;
+}
+
+/* With the thread, the file that is watched is lost: ready until the interrupt is enabled again. */
+static void
+rxq_set_ready(struct rtap_rxq *rxq)
+{
+	rtap_intr_set_ready(rxq, rtap_sqpoll_rx_is_ready(rxq) || !ring_posts(&rxq->ring));
 }
 
 /* Hand up what there is of the batch, in order, and pass what is no packet. */
@@ -238,7 +256,7 @@ rxq_take_posted(struct rtap_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	uint16_t nb_rx = 0;
 
-	for (; rtap_sqpoll_rx_is_ready(rxq); rxq->nb_taken++) {
+	for (; rxq_has_result(rxq); rxq->nb_taken++) {
 		int32_t res = rxq->reqs[rxq->nb_taken].res;
 		struct rte_mbuf *m;
 
@@ -322,7 +340,7 @@ rtap_sqpoll_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	nb_rx = rxq_take_posted(rxq, pkts, nb_pkts);
 	if (rxq->nb_taken == rxq->nb_posted)
 		rxq_next(rxq, nb_pkts);
-	rtap_intr_set_ready(rxq, rtap_sqpoll_rx_is_ready(rxq));
+	rxq_set_ready(rxq);
 	return nb_rx;
 }
 
@@ -375,7 +393,7 @@ rtap_sqpoll_rx_queue_count(void *queue)
 		rxq_next(rxq, RTAP_BURST_MAX);
 	else
 		rxq_extend(rxq);
-	rtap_intr_set_ready(rxq, rtap_sqpoll_rx_is_ready(rxq));
+	rxq_set_ready(rxq);
 	return rxq_count_posted(rxq);
 }
 
