@@ -342,7 +342,8 @@ test_rx_count(void)
 	CU_ASSERT_FATAL(put(seq) && see_counted(1));
 	rtap_rx_queue_stop(&unit_dev, 0);
 	CU_ASSERT_EQUAL(rtap_sqpoll_rx_queue_count(rxq), 0);
-	CU_ASSERT(rx_is_done(0) && !rtap_sqpoll_rx_is_ready(rxq));
+	CU_ASSERT(rx_is_done(0));
+	CU_ASSERT(!rtap_sqpoll_rx_is_ready(rxq));
 }
 
 /* To count comes to rest as well, and a queue that is only counted sees what comes. */
