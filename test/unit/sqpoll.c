@@ -182,7 +182,7 @@ take(uint32_t first, unsigned int n)
 	unsigned int i, nb, found = 0, turn;
 
 	for (turn = 0; found < n && turn < PATIENCE; turn++) {
-		nb = rtap_sqpoll_rx_burst(rxq, pkts, RTE_DIM(pkts));
+		nb = rtap_sqpoll_rx_burst(rxq, pkts, RTE_MIN(RTE_DIM(pkts), n - found));
 		for (i = 0; i < nb; i++, found++) {
 			CU_ASSERT(unit_mbuf_equal(pkts[i], frame_data(first + found),
 				frame_len(first + found)));
@@ -318,6 +318,70 @@ test_rx_empty_pool(void)
 	CU_ASSERT(UNTIL(rtap_sqpoll_rx_burst(rxq, &m, 1) == 0 && rxq->stats.nombuf > 0));
 	rte_pktmbuf_free_bulk(all, n);
 	CU_ASSERT(take(1, 1));
+}
+
+/* Are descriptors [0, done) done, and is the next one waiting for a packet? */
+static bool
+rx_is_done(unsigned int done)
+{
+	unsigned int i;
+
+	for (i = 0; i < done; i++)
+		if (rtap_sqpoll_rx_descriptor_status(rxq, i) != RTE_ETH_RX_DESC_DONE)
+			return false;
+	return done == NB_DESC ||
+		rtap_sqpoll_rx_descriptor_status(rxq, done) == RTE_ETH_RX_DESC_AVAIL;
+}
+
+/* So many packets wait in all: see them counted, one at a time where nothing can be read ahead. */
+static bool
+see_counted(unsigned int n)
+{
+	n = RTE_MIN(n, waits ? 1U : NB_DESC);
+	return UNTIL(rtap_sqpoll_rx_queue_count(rxq) == (int)n) && rx_is_done(n);
+}
+
+static void
+test_rx_count(void)
+{
+	uint32_t seq, turn;
+
+	CU_ASSERT_EQUAL(rtap_sqpoll_rx_descriptor_status(rxq, NB_DESC), -EINVAL);
+	for (seq = 0, turn = 0; turn < 20; turn++) {
+		unsigned int i, n = turn % 3 == 0 ? NB_DESC + 6 : 2 + turn;
+
+		/* At rest: a read that finds nothing among others that do takes a place. */
+		CU_ASSERT_FATAL(UNTIL(rtap_sqpoll_rx_queue_count(rxq) == 0 &&
+			rtap_ring_is_quiet(&rxq->ring)));
+		for (i = 0; i < n; i++)
+			CU_ASSERT_FATAL(put(seq + i));
+		CU_ASSERT_FATAL(see_counted(n));
+		CU_ASSERT_FATAL(take(seq, 1));
+		/* Those that come now go behind, where there is a place. */
+		CU_ASSERT_FATAL(put(seq + n));
+		CU_ASSERT_FATAL(see_counted(RTE_MIN(n, NB_DESC - 1U)));
+		CU_ASSERT_FATAL(take(seq + 1, n));
+		seq += n + 1;
+	}
+	CU_ASSERT_FATAL(put(seq) && see_counted(1));
+	rtap_rx_queue_stop(&unit_dev, 0);
+	CU_ASSERT_EQUAL(rtap_sqpoll_rx_queue_count(rxq), 0);
+	CU_ASSERT(rx_is_done(0));
+	CU_ASSERT(!rtap_sqpoll_rx_is_ready(rxq));
+}
+
+/* To count comes to rest as well, and a queue that is only counted sees what comes. */
+static void
+test_rx_count_idle(void)
+{
+	uint32_t seq;
+
+	for (seq = 0; seq < 20; seq++) {
+		CU_ASSERT_FATAL(UNTIL(rtap_sqpoll_rx_queue_count(rxq) == 0 &&
+			rtap_ring_is_quiet(&rxq->ring) && sleeps(&rxq->ring.uring)));
+		CU_ASSERT_FATAL(put(seq) && see_counted(1));
+		CU_ASSERT_FATAL(take(seq, 1));
+	}
 }
 
 /*
@@ -500,6 +564,50 @@ test_tx_cleanup(void)
 		CU_ASSERT(UNTIL(rtap_sqpoll_tx_done_cleanup(txq, 1) == 1));
 	CU_ASSERT_EQUAL(rtap_sqpoll_tx_done_cleanup(txq, 0), 0);
 	CU_ASSERT_EQUAL(txq->stats.packets, 10);
+}
+
+/* Are the last n descriptors in use, and no others? */
+static bool
+tx_is_full(unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < NB_DESC; i++)
+		if (rtap_sqpoll_tx_descriptor_status(txq, i) != (i < NB_DESC - n ?
+		    RTE_ETH_TX_DESC_DONE : RTE_ETH_TX_DESC_FULL))
+			return false;
+	return true;
+}
+
+/* The other end takes nothing, for a while. No call but the one under test gets packets away. */
+static void
+test_tx_status(void)
+{
+	uint32_t seq, turn, done = 0;
+	struct rte_mbuf *m;
+	uint8_t buf[2048];
+
+	CU_ASSERT_EQUAL(rtap_sqpoll_tx_descriptor_status(txq, NB_DESC), -EINVAL);
+	for (turn = 0; turn < 3; turn++) {
+		while (send(unit_fd, buf, 1, 0) == 1)
+			;
+		for (seq = 0; seq < NB_DESC; seq++) {
+			CU_ASSERT_FATAL(tx_is_full(seq));
+			CU_ASSERT_FATAL(give(frame_mbuf(seq)));
+		}
+		CU_ASSERT_FATAL(tx_is_full(NB_DESC));
+		m = frame_mbuf(seq);
+		CU_ASSERT(!give(m));
+		rte_pktmbuf_free(m);
+		done += NB_DESC;
+		CU_ASSERT(UNTIL((recv(unit_peer, buf, sizeof(buf), 0), tx_is_full(0))));
+		CU_ASSERT_EQUAL(txq->stats.packets, done);
+		while (recv(unit_peer, buf, sizeof(buf), 0) > 0)
+			;
+	}
+	CU_ASSERT_FATAL(give(frame_mbuf(0)));
+	rtap_tx_queue_stop(&unit_dev, 0);
+	CU_ASSERT(tx_is_full(0));
 }
 
 /*
@@ -709,6 +817,8 @@ main(void)
 		{ "Rx stop", test_rx_stop },
 		{ "Rx stop while the MTU changes", test_rx_stop_locked },
 		{ "Rx with an empty pool", test_rx_empty_pool },
+		{ "Rx counted", test_rx_count },
+		{ "Rx counted idle", test_rx_count_idle },
 		{ "Tx", test_tx },
 		{ "Tx sparse", test_tx_sparse },
 		{ "Tx back-pressure", test_tx_back_pressure },
@@ -716,6 +826,7 @@ main(void)
 		{ "Tx segments", test_tx_segments },
 		{ "Tx of bad packets", test_tx_bad },
 		{ "Tx cleanup", test_tx_cleanup },
+		{ "Tx descriptor status", test_tx_status },
 		{ "detached file", test_detached },
 		{ "thread", test_thread },
 		{ "lost thread", test_lost_thread },

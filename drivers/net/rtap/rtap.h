@@ -146,7 +146,7 @@ struct rtap_rx_intr {
 	int epfd;		/* what the application sleeps on; -1: no interrupts */
 	int ready_fd;		/* always readable, the port's */
 	bool enabled;		/* by the application, */
-	bool armed;		/* and the TAP file is watched */
+	bool armed;		/* and the file that tells is watched */
 	bool has_ready;		/* ready_fd is watched */
 };
 
@@ -426,7 +426,7 @@ void rtap_intr_close(struct rtap_dev *rtap);
 int rtap_intr_queue_start(struct rtap_rxq *rxq);
 /** Before the file of the queue is detached. */
 void rtap_intr_queue_stop(struct rtap_rxq *rxq);
-/** Are there packets that the TAP file does not know of? For a queue with its interrupt enabled. */
+/** Does the file that is watched not tell of all? For a queue with its interrupt enabled. */
 void rtap_intr_set_ready(struct rtap_rxq *rxq, bool ready);
 int rtap_get_monitor_addr(void *queue, struct rte_power_monitor_cond *cond);
 

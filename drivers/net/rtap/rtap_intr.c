@@ -16,8 +16,10 @@
  * What is ready without being in the TAP file must make the inner instance ready as well:
  * - packets that rtap_rx_queue_count() has read ahead do so by a second file, an eventfd that
  *   is always readable and is in the instance as long as there are such packets;
- * - with SQPOLL, reads are under way between bursts: the file of the ring is readable while
- *   completions wait, and those that are fetched and not handed up yet are as those read ahead.
+ * - with SQPOLL, reads or a poll are under way between bursts, and what the TAP file says now is
+ *   out of date when they are done. Instead of it the file of the ring is watched, which is
+ *   readable while completions wait. Those that are fetched and not handed up yet are as packets
+ *   read ahead, and so is a queue that has nothing under way.
  *
  * A file without a device behind it, because that was deleted or the queue is stopped and
  * detached, is always ready (POLLERR). Such a file is not watched.
@@ -52,33 +54,24 @@ watch(int epfd, int fd)
 	return epoll_ctl(epfd, EPOLL_CTL_MOD, fd, &event) != 0 ? -errno : 0;
 }
 
+/* A queue that has lost the thread has lost this file as well, and the kernel has removed it. */
+static int
+rxq_file(const struct rtap_rxq *rxq)
+{
+	return rxq->ring.caps.sqpoll ? rxq->ring.uring.ring_fd : rxq->ring.fds[0];
+}
+
 static void
 rxq_disarm(struct rtap_rxq *rxq)
 {
 	struct rtap_rx_intr *intr = &rxq->intr;
 
 	if (intr->armed)
-		epoll_ctl(intr->epfd, EPOLL_CTL_DEL, rxq->ring.fds[0], NULL);
-	if (intr->armed && rxq->ring.caps.sqpoll)
-		epoll_ctl(intr->epfd, EPOLL_CTL_DEL, rxq->ring.uring.ring_fd, NULL);
+		epoll_ctl(intr->epfd, EPOLL_CTL_DEL, rxq_file(rxq), NULL);
 	if (intr->has_ready)
 		epoll_ctl(intr->epfd, EPOLL_CTL_DEL, intr->ready_fd, NULL);
 	intr->armed = false;
 	intr->has_ready = false;
-}
-
-/* Completions that wait are not in the TAP file any more. */
-static int
-rxq_watch(const struct rtap_rxq *rxq)
-{
-	int ret = watch(rxq->intr.epfd, rxq->ring.fds[0]);
-
-	if (ret != 0 || !rxq->ring.caps.sqpoll)
-		return ret;
-	ret = watch(rxq->intr.epfd, rxq->ring.uring.ring_fd);
-	if (ret != 0)
-		epoll_ctl(rxq->intr.epfd, EPOLL_CTL_DEL, rxq->ring.fds[0], NULL);
-	return ret;
 }
 
 /* From scratch each time: a file that is ready already makes an edge only when it is added. */
@@ -92,7 +85,7 @@ rxq_arm(struct rtap_rxq *rxq)
 		return 0; /* when the queue is started */
 	if (rxq->ring.gone)
 		return -EIO;
-	ret = rxq_watch(rxq);
+	ret = watch(rxq->intr.epfd, rxq_file(rxq));
 	rxq->intr.armed = ret == 0;
 	rtap_intr_set_ready(rxq, rtap_rxq_is_ahead(rxq) || rtap_sqpoll_rx_is_ready(rxq));
 	return ret;
@@ -263,8 +256,7 @@ monitor_check(const uint64_t value __rte_unused,
 	const struct rtap_rxq *rxq;
 
 	memcpy(&rxq, opaque, sizeof(rxq));
-	return rtap_rxq_is_ahead(rxq) || rtap_sqpoll_rx_is_ready(rxq) ||
-		!rtap_ring_is_quiet(&rxq->ring) ? -1 : 0;
+	return rtap_rxq_is_ahead(rxq) || !rtap_ring_is_quiet(&rxq->ring) ? -1 : 0;
 }
 
 int

@@ -173,6 +173,7 @@ rtap_rxq_free_mbufs(struct rtap_rxq *rxq)
 		slot->first = slot->last = 0;
 	}
 	rxq->ahead = rxq->ahead_end = 0;
+	rxq->nb_taken = rxq->nb_posted = 0;
 	rte_pktmbuf_free_bulk(rxq->stock, rxq->nb_stock);
 	rxq->nb_stock = 0;
 }

@@ -188,11 +188,19 @@ rtap_sqpoll_drain(struct rtap_ring *ring)
  * Rx
  */
 
-void
-rtap_sqpoll_rx_start(struct rtap_rxq *rxq)
+static void
+rxq_begin(struct rtap_rxq *rxq)
 {
 	rxq->nb_posted = 0;
 	rxq->nb_taken = 0;
+	rxq->nb_found = 0;
+	rxq->bytes_before = rxq->stats.bytes;
+}
+
+void
+rtap_sqpoll_rx_start(struct rtap_rxq *rxq)
+{
+	rxq_begin(rxq);
 	rtap_ring_arm(&rxq->ring);
 }
 
@@ -218,63 +226,83 @@ rtap_sqpoll_rx_wait(const struct rtap_rxq *rxq)
 	}
 }
 
-/* Hand up what there is of the batch, in order. */
-static uint16_t
-rxq_take_posted(struct rtap_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
+/* Has the next read of the batch a result? */
+static bool
+rxq_has_result(const struct rtap_rxq *rxq)
 {
-	uint16_t nb_rx = 0;
-
-	for (; rxq->nb_taken < rxq->nb_posted && nb_rx < nb_pkts; rxq->nb_taken++) {
-		int32_t res = rxq->reqs[rxq->nb_taken].res;
-
-		if (res == -EINPROGRESS)
-			break;
-		if (res == -EAGAIN || res == -EOWNERDEAD)
-			continue;
-		rxq->nb_found++;
-		pkts[nb_rx] = rtap_rxq_take(rxq, rxq->nb_taken);
-		nb_rx += pkts[nb_rx] != NULL;
-	}
-	return nb_rx;
-}
-
-/* Where the kernel would wait in a read, reads are posted one at a time, when there is a frame. */
-static void
-rxq_post(struct rtap_rxq *rxq, uint16_t nb_pkts)
-{
-	unsigned int n, i;
-
-	n = rxq->ring.caps.uring_reads ? RTE_MIN(nb_pkts, rxq->probe) : 1;
-	n = rtap_rxq_fill(rxq, 0, n);
-	for (i = 0; i < n; i++)
-		ring_put(&rxq->ring, 0, IORING_OP_READV, i);
-	rxq->nb_posted = n;
-	rxq->nb_taken = 0;
-	rxq->nb_found = 0;
-	rxq->bytes_before = rxq->stats.bytes;
-	if (likely(n > 0))
-		rtap_sqpoll_submit(&rxq->ring);
+	return rxq->nb_taken < rxq->nb_posted && rxq->reqs[rxq->nb_taken].res != -EINPROGRESS;
 }
 
 bool
 rtap_sqpoll_rx_is_ready(const struct rtap_rxq *rxq)
 {
-	return rxq->nb_taken < rxq->nb_posted && rxq->reqs[rxq->nb_taken].res != -EINPROGRESS;
+	const struct rtap_ring *ring = &rxq->ring;
+
+	if (rxq->nb_taken < rxq->nb_posted)
+		return rxq_has_result(rxq);
+	return ring_posts(ring) && !ring->armed && !ring->gone;
+}
+
+/* With the thread, the file that is watched is lost: ready until the interrupt is enabled again. */
+static void
+rxq_set_ready(struct rtap_rxq *rxq)
+{
+	rtap_intr_set_ready(rxq, rtap_sqpoll_rx_is_ready(rxq) || !ring_posts(&rxq->ring));
+}
+
+/* Hand up what there is of the batch, in order, and pass what is no packet. */
+static uint16_t
+rxq_take_posted(struct rtap_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	uint16_t nb_rx = 0;
+
+	for (; rxq_has_result(rxq); rxq->nb_taken++) {
+		int32_t res = rxq->reqs[rxq->nb_taken].res;
+		struct rte_mbuf *m;
+
+		if (res == -EAGAIN || res == -EOWNERDEAD)
+			continue;
+		if (res >= 0 && nb_rx == nb_pkts)
+			break;
+		rxq->nb_found++;
+		m = rtap_rxq_take(rxq, rxq->nb_taken);
+		if (likely(m != NULL))
+			pkts[nb_rx++] = m;
+	}
+	return nb_rx;
+}
+
+/*
+ * Post up to n reads behind the first so many of the batch. Where the kernel would wait in a read,
+ * they are posted one at a time, when there is a frame.
+ */
+static void
+rxq_post(struct rtap_rxq *rxq, unsigned int first, unsigned int n)
+{
+	unsigned int i;
+
+	n = rxq->ring.caps.uring_reads ? RTE_MIN(n, rxq->probe) : 1;
+	n = rtap_rxq_fill(rxq, first, n);
+	for (i = first; i < first + n; i++)
+		ring_put(&rxq->ring, 0, IORING_OP_READV, i);
+	rxq->nb_posted = first + n;
+	if (likely(n > 0))
+		rtap_sqpoll_submit(&rxq->ring);
 }
 
 /* All of the batch has been handed up: look at how it went. Returns whether to wait for a poll. */
 static bool
 rxq_finish(struct rtap_rxq *rxq)
 {
+	bool none = rxq->nb_found == 0;
+
 	if (rxq->nb_posted == 0)
 		return false; /* the poll has fired, or the pool was empty */
 	rtap_rxq_adapt(rxq, rxq->nb_posted, rxq->nb_found, rxq->stats.bytes - rxq->bytes_before);
 	if (unlikely(rxq->reqs[0].res == -EBADFD))
 		rtap_ring_set_gone(&rxq->ring);
-	rxq->nb_posted = 0;
-	rxq->nb_taken = 0;
-	rtap_intr_set_ready(rxq, false);
-	return rxq->nb_found == 0 || !rxq->ring.caps.uring_reads;
+	rxq_begin(rxq);
+	return none || !rxq->ring.caps.uring_reads;
 }
 
 /* The thread is lost, and what it has read is handed up. */
@@ -293,7 +321,7 @@ rxq_next(struct rtap_rxq *rxq, uint16_t nb_pkts)
 	if (rxq_finish(rxq))
 		rtap_ring_arm(ring);
 	else if (ring_posts(ring) && !ring->armed && !ring->gone)
-		rxq_post(rxq, nb_pkts);
+		rxq_post(rxq, 0, nb_pkts);
 }
 
 uint16_t
@@ -310,11 +338,15 @@ rtap_sqpoll_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	if (ring_posts(ring))
 		ring_reap(ring);
 	nb_rx = rxq_take_posted(rxq, pkts, nb_pkts);
-	if (rxq->nb_taken < rxq->nb_posted)
-		return nb_rx;
-	rxq_next(rxq, nb_pkts);
+	if (rxq->nb_taken == rxq->nb_posted)
+		rxq_next(rxq, nb_pkts);
+	rxq_set_ready(rxq);
 	return nb_rx;
 }
+
+/*
+ * Reading ahead, to count packets
+ */
 
 /* Packets that the thread has read, and nobody has taken. */
 static int
@@ -326,6 +358,22 @@ rxq_count_posted(const struct rtap_rxq *rxq)
 	for (i = rxq->nb_taken; i < rxq->nb_posted && rxq->reqs[i].res != -EINPROGRESS; i++)
 		n += rxq->reqs[i].res >= 0;
 	return n;
+}
+
+/*
+ * All reads of the batch are done, and some of it is to be handed up: add to it, or somebody who
+ * waits for more packets than it holds would do so for ever. Not where the added read would wait.
+ */
+static void
+rxq_extend(struct rtap_rxq *rxq)
+{
+	unsigned int end = rxq->nb_posted;
+
+	if (!ring_posts(&rxq->ring) || rxq->ring.posted > 0 || !rxq->ring.caps.uring_reads)
+		return;
+	while (rxq->reqs[end - 1].res == -EAGAIN)
+		end--;
+	rxq_post(rxq, end, RTAP_BURST_MAX);
 }
 
 int
@@ -340,12 +388,12 @@ rtap_sqpoll_rx_queue_count(void *queue)
 		return 0;
 	if (ring_posts(ring))
 		ring_reap(ring);
-	/* Reads that found nothing are in the way of the next. */
-	while (rtap_sqpoll_rx_is_ready(rxq) && rxq->reqs[rxq->nb_taken].res == -EAGAIN)
-		rxq->nb_taken++;
+	rxq_take_posted(rxq, NULL, 0);
 	if (rxq->nb_taken == rxq->nb_posted)
 		rxq_next(rxq, RTAP_BURST_MAX);
-	rtap_intr_set_ready(rxq, rtap_sqpoll_rx_is_ready(rxq));
+	else
+		rxq_extend(rxq);
+	rxq_set_ready(rxq);
 	return rxq_count_posted(rxq);
 }
 
@@ -592,24 +640,22 @@ rtap_sqpoll_tx_done_cleanup(void *queue, uint32_t free_cnt)
 	return n;
 }
 
-/* Behind the free descriptors come those in use, the oldest first. */
+/*
+ * Behind the free descriptors come those in use, the oldest first. What was refused is posted
+ * again, or somebody who waits for it to leave would do so for ever.
+ */
 int
 rtap_sqpoll_tx_descriptor_status(void *queue, uint16_t offset)
 {
 	struct rtap_txq *txq = queue;
 	const struct rtap_tx_posted *posted = txq->posted;
-	unsigned int nb_free = txq->nb_desc - (posted->tail - posted->head);
-	unsigned int idx;
+	uint32_t pos;
 
 	if (offset >= txq->nb_desc)
 		return -EINVAL;
-	if (offset < nb_free || !ring_posts(&txq->ring))
+	rtap_sqpoll_tx_done_cleanup(queue, 0);
+	pos = posted->tail + offset - txq->nb_desc;
+	if ((int32_t)(pos - posted->head) < 0 || posted->descs[pos & posted->mask].m == NULL)
 		return RTE_ETH_TX_DESC_DONE;
-	ring_reap(&txq->ring);
-	idx = (posted->head + offset - nb_free) & posted->mask;
-	if (posted->descs[idx].m == NULL)
-		return RTE_ETH_TX_DESC_DONE;
-	/* One that was refused is still to be sent. */
-	return posted->reqs[idx].res == -EINPROGRESS || posted->reqs[idx].res == -EAGAIN ?
-		RTE_ETH_TX_DESC_FULL : RTE_ETH_TX_DESC_DONE;
+	return RTE_ETH_TX_DESC_FULL;
 }

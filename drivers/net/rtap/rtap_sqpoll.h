@@ -106,7 +106,10 @@ void rtap_sqpoll_rx_start(struct rtap_rxq *rxq);
  */
 void rtap_sqpoll_rx_wait(const struct rtap_rxq *rxq);
 
-/** Has the thread read something that no burst has handed up yet? */
+/**
+ * Has a burst something to do that no completion in the ring tells of: hand up what the thread has
+ * read, or post reads because it could not before?
+ */
 bool rtap_sqpoll_rx_is_ready(const struct rtap_rxq *rxq);
 /** Packets that the thread has read; it is asked for more if there are none. */
 int rtap_sqpoll_rx_queue_count(void *queue);
