@@ -101,7 +101,7 @@ const struct bench_case cases[] = {
 
 	{ &test_idle, { 64, 32, 1 }, PEERS " rtap-sqpoll" LOOPS " loop-sqpoll", true },
 
-	{ &test_wake, { 64, 32, 1 }, PEERS " loop-rw loop-file", true },
+	{ &test_wake, { 64, 32, 1 }, PEERS " rtap-sqpoll loop-rw loop-file", true },
 
 	{ &test_rtt, { 64, 32, 1 }, PAIR_PATHS, true },
 	{ &test_tcp, { 1514, 32, 1, .streams = 1 }, PAIR_PATHS },
