@@ -266,7 +266,7 @@ rxq_take_posted(struct rtap_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts)
 			break;
 		rxq->nb_found++;
 		m = rtap_rxq_take(rxq, rxq->nb_taken);
-		if (likely(m != NULL))
+		if (likely(m != NULL && nb_rx < nb_pkts))
 			pkts[nb_rx++] = m;
 	}
 	return nb_rx;
