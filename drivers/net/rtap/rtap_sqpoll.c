@@ -15,9 +15,15 @@
 #include "rtap.h"
 #include "rtap_sqpoll.h"
 
-/* How long the thread may take to carry out reads when somebody waits for that. */
+/* How long the thread may take to carry out requests when somebody waits for that. */
 #define RTAP_WAIT_TURNS 10000
 #define RTAP_WAIT_US 100
+
+/*
+ * IORING_SQPOLL_CAP_ENTRIES_VALUE of io_uring/sqpoll.c: a thread takes no more entries of a ring at
+ * a time when it serves several, and a chain ends where it stops.
+ */
+#define RTAP_CHAIN_MAX 8
 
 /*
  * The thread
@@ -103,12 +109,12 @@ ring_posts(const struct rtap_ring *ring)
 	return likely(ring->open && ring->caps.sqpoll);
 }
 
-static void
+static struct io_uring_sqe *
 ring_put(struct rtap_ring *ring, unsigned int file, int op, unsigned int idx)
 {
-	rtap_ring_prep(ring, &ring->reqs[idx], file, op, idx);
 	ring->reqs[idx].res = -EINPROGRESS;
 	ring->posted++;
+	return rtap_ring_prep(ring, &ring->reqs[idx], file, op, idx);
 }
 
 static void
@@ -163,16 +169,17 @@ rtap_sqpoll_submit(struct rtap_ring *ring)
 	rtap_ring_rebuild(ring);
 }
 
-/* The thread finishes all that can be finished before it comes to the cancellation. */
+/*
+ * The thread finishes all that can be finished before it comes to the cancellation, but for the
+ * later requests of a chain, which may yet begin to wait: they are cancelled in another turn.
+ */
 void
 rtap_sqpoll_drain(struct rtap_ring *ring)
 {
-	bool cancelled = false;
 	int ret;
 
 	while (ring->posted > 0) {
-		if (!cancelled)
-			cancelled = rtap_ring_prep_cancel(ring);
+		rtap_ring_prep_cancel(ring);
 		ring->stats.enters++;
 		ret = io_uring_submit_and_wait(&ring->uring, 1);
 		if (ret < 0 && ret != -EINTR) {
@@ -567,26 +574,87 @@ txq_accept(struct rtap_txq *txq, struct rte_mbuf *m)
 	return true;
 }
 
-/* Post what is to be posted, unless some that came before have been refused. */
+/* Queue up to n of those that are to be posted, linked or not. */
 static void
-txq_post(struct rtap_txq *txq)
+txq_put(struct rtap_txq *txq, unsigned int n, unsigned int link)
 {
 	unsigned int file = rte_atomic_load_explicit(&txq->file, rte_memory_order_acquire);
 	struct rtap_tx_posted *posted = txq->posted;
+	struct io_uring_sqe *sqe = NULL;
 
-	if (posted->next == posted->tail || posted->nb_refused != 0)
-		return;
-	for (; posted->next != posted->tail; posted->next++) {
+	for (; n > 0 && posted->next != posted->tail; posted->next++) {
 		uint32_t idx = posted->next & posted->mask;
 
 		if (unlikely(posted->descs[idx].m == NULL))
 			continue;
 		posted->descs[idx].file = file;
-		ring_put(&txq->ring, file, IORING_OP_WRITEV, idx);
+		sqe = ring_put(&txq->ring, file, IORING_OP_WRITEV, idx);
+		sqe->flags |= link;
+		n--;
+	}
+	if (likely(sqe != NULL))
+		sqe->flags &= ~link; /* the last one ends a chain */
+}
+
+/*
+ * Post what is to be posted, unless some that came before have been refused. With chains, nothing
+ * before the results of the last one are there: what was refused comes first in the next.
+ */
+static void
+txq_post(struct rtap_txq *txq)
+{
+	struct rtap_tx_posted *posted = txq->posted;
+
+	if (posted->next == posted->tail || posted->nb_refused != 0)
+		return;
+	if (unlikely(txq->ring.caps.ordered)) {
+		if (posted->done != posted->next)
+			return;
+		txq_put(txq, RTAP_CHAIN_MAX, IOSQE_IO_LINK);
+	} else {
+		txq_put(txq, UINT_MAX, 0);
 	}
 	rtap_sqpoll_submit(&txq->ring);
 	if (unlikely(!ring_posts(&txq->ring)))
 		rtap_sqpoll_tx_flush(txq);
+}
+
+/*
+ * Get the results of all that is posted, and wait until the thread has taken the cancellations,
+ * too: with one in front of it, the next chain would be cut. False: it does not take them.
+ */
+static bool
+txq_settle(struct rtap_txq *txq)
+{
+	unsigned int i;
+
+	if (!ring_posts(&txq->ring))
+		return false;
+	rtap_sqpoll_drain(&txq->ring);
+	for (i = 0; i < RTAP_WAIT_TURNS; i++) {
+		if (io_uring_sq_ready(&txq->ring.uring) == 0)
+			return true;
+		rte_delay_us_sleep(RTAP_WAIT_US);
+	}
+	return false;
+}
+
+/* As long as the kernel takes something of each chain. */
+void
+rtap_sqpoll_tx_last(struct rtap_txq *txq)
+{
+	struct rtap_tx_posted *posted = txq->posted;
+	uint32_t head;
+
+	if (posted == NULL || !txq->ring.caps.ordered)
+		return;
+	do {
+		head = posted->head;
+		if (!txq_settle(txq))
+			return;
+		txq_finish(txq, UINT_MAX);
+		txq_post(txq);
+	} while (posted->head != head);
 }
 
 void

@@ -29,6 +29,12 @@
  * descriptors. One that the kernel refuses keeps its place, and is posted again, with all others
  * that were, by the next call on the queue. No other is posted before that.
  *
+ * Those that were posted together with it may overtake it, if the kernel finds room in the middle.
+ * Where that must not be (caps.ordered), one chain of linked writes is posted at a time: what the
+ * kernel refuses cancels the rest of its chain, and the next one begins with it. So of what was
+ * accepted while a chain was on its way, nothing leaves before another call on the queue, or
+ * before it is stopped.
+ *
  * When the thread is lost, which the kernel says when it is to be woken, the queue goes on with
  * an ordinary ring. Packets that may or may not have been written are counted as write_errors.
  */
@@ -118,6 +124,9 @@ uint16_t rtap_sqpoll_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_p
 
 /** Allocate room for the posted packets of a queue, which has nb_desc. Returns 0 or -ENOMEM. */
 int rtap_sqpoll_tx_setup(struct rtap_txq *txq, unsigned int socket_id);
+
+/** Send what is held back behind a chain, as far as the kernel takes it: the queue stops. */
+void rtap_sqpoll_tx_last(struct rtap_txq *txq);
 
 /** Count and free all packets; the ring is closed or an ordinary one. */
 void rtap_sqpoll_tx_flush(struct rtap_txq *txq);
