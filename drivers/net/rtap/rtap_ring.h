@@ -69,7 +69,7 @@ struct rtap_ring_caps {
 	uint32_t setup_flags;	/* IORING_SETUP_*, without R_DISABLED */
 	int rw_flags;		/* RWF_NOWAIT or 0 */
 	bool ordered;		/* set by the user: nothing is written after what was refused */
-	int sqpoll_fd;		/* the ring that the thread belongs to */
+	int sqpoll_fd;		/* the ring that the thread belongs to; -1: each has its own */
 	uint32_t sqpoll_idle;	/* ms */
 };
 

@@ -34,7 +34,7 @@
  * on: give it all CPUs for the moment. The kernel leaves out those of other cpusets.
  */
 static int
-setup_anywhere(struct io_uring *uring, struct io_uring_params *params)
+setup_anywhere(struct io_uring *uring, unsigned int entries, struct io_uring_params *params)
 {
 	cpu_set_t before, all;
 	bool widened;
@@ -43,7 +43,7 @@ setup_anywhere(struct io_uring *uring, struct io_uring_params *params)
 	memset(&all, 0xff, sizeof(all));
 	widened = sched_getaffinity(0, sizeof(before), &before) == 0 &&
 		sched_setaffinity(0, sizeof(all), &all) == 0;
-	ret = io_uring_queue_init_params(1, uring, params);
+	ret = io_uring_queue_init_params(entries, uring, params);
 	if (widened)
 		sched_setaffinity(0, sizeof(before), &before);
 	return ret;
@@ -63,13 +63,18 @@ rtap_sqpoll_open(struct rtap_sqpoll *sqpoll, const struct rtap_sqpoll_conf *conf
 		params.flags |= IORING_SETUP_SQ_AFF;
 		params.sq_thread_cpu = conf->cpu;
 	}
-	ret = setup_anywhere(&sqpoll->uring, &params);
+	ret = setup_anywhere(&sqpoll->uring, 1, &params);
 	if (ret != 0)
 		return ret;
-	sqpoll->open = true;
 	caps->sqpoll = true;
-	caps->sqpoll_fd = sqpoll->uring.ring_fd;
 	caps->sqpoll_idle = conf->idle_ms;
+	if (conf->per_queue) {
+		io_uring_queue_exit(&sqpoll->uring); /* it can be done: that was the question */
+		caps->sqpoll_fd = -1;
+		return 0;
+	}
+	sqpoll->open = true;
+	caps->sqpoll_fd = sqpoll->uring.ring_fd;
 	return 0;
 }
 
@@ -79,6 +84,21 @@ rtap_sqpoll_close(struct rtap_sqpoll *sqpoll)
 	if (sqpoll->open)
 		io_uring_queue_exit(&sqpoll->uring);
 	sqpoll->open = false;
+}
+
+const char *
+rtap_sqpoll_name(const struct rtap_ring_caps *caps)
+{
+	if (!caps->sqpoll)
+		return "";
+	return caps->sqpoll_fd < 0 ? ", sqpoll=queue" : ", sqpoll";
+}
+
+uint32_t
+rtap_sqpoll_setup_flags(const struct rtap_ring_caps *caps)
+{
+	return IORING_SETUP_SQPOLL | (caps->sqpoll_fd < 0 ? 0 : IORING_SETUP_ATTACH_WQ) |
+		(caps->setup_flags & IORING_SETUP_SUBMIT_ALL);
 }
 
 /*
@@ -93,12 +113,13 @@ int
 rtap_sqpoll_setup(struct rtap_ring *ring)
 {
 	struct io_uring_params params = {
-		.flags = IORING_SETUP_SQPOLL | IORING_SETUP_ATTACH_WQ |
-			(ring->caps.setup_flags & IORING_SETUP_SUBMIT_ALL),
+		.flags = rtap_sqpoll_setup_flags(&ring->caps),
 		.sq_thread_idle = ring->caps.sqpoll_idle,
-		.wq_fd = ring->caps.sqpoll_fd,
 	};
 
+	if (ring->caps.sqpoll_fd < 0)
+		return setup_anywhere(&ring->uring, 2 * ring->depth, &params);
+	params.wq_fd = ring->caps.sqpoll_fd;
 	return io_uring_queue_init_params(2 * ring->depth, &ring->uring, &params);
 }
 

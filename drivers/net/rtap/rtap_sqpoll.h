@@ -16,7 +16,8 @@
  * for a while, and says so in a flag. Waking it is the one system call that a burst may make.
  *
  * One thread serves all queues of a port. It belongs to a ring that carries no request and lives
- * as long as the port, so that queues may come and go.
+ * as long as the port, so that queues may come and go. Or each queue has a thread, which belongs to
+ * its ring and ends with it, a moment after the queue has stopped.
  *
  * While a request is posted, the kernel may use its buffers at any time. They are safe again once
  * its result is there, or when the ring has been closed, which cancels and waits.
@@ -59,19 +60,21 @@ struct rtap_tx_posted;
 /* What the user asked for. */
 struct rtap_sqpoll_conf {
 	bool on;
-	bool pinned;		/* to cpu */
+	bool per_queue;		/* a thread for each, not one for the port */
+	bool pinned;		/* to cpu; not with per_queue */
 	uint16_t cpu;
 	uint32_t idle_ms;	/* how long the thread looks for work before it sleeps */
 };
 
-/* The ring that the thread of a port belongs to. */
+/* The ring that the thread of a port belongs to; not open if each queue has its own. */
 struct rtap_sqpoll {
 	bool open;
 	struct io_uring uring;
 };
 
 /**
- * Start a thread, which may run on all CPUs that the process may use, or is pinned to one.
+ * Start a thread, which may run on all CPUs that the process may use, or is pinned to one. If each
+ * queue is to have its own, see that there can be one.
  *
  * @param sqpoll
  *   Zeroed.
@@ -85,6 +88,12 @@ int rtap_sqpoll_open(struct rtap_sqpoll *sqpoll, const struct rtap_sqpoll_conf *
 
 /** Let the thread end, when the last ring that uses it is closed. Harmless on one not open. */
 void rtap_sqpoll_close(struct rtap_sqpoll *sqpoll);
+
+/** What is in use, as a part of a list: ", sqpoll" or the like, or nothing. */
+const char *rtap_sqpoll_name(const struct rtap_ring_caps *caps);
+
+/** The flags that rtap_sqpoll_setup() makes rings with. */
+uint32_t rtap_sqpoll_setup_flags(const struct rtap_ring_caps *caps);
 
 /*
  * Rings, for rtap_ring.c
