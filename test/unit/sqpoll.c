@@ -796,6 +796,46 @@ test_thread(void)
 	CU_ASSERT(!sqpoll.open && !unit_caps.sqpoll);
 }
 
+/* One for each queue, which may run anywhere as well, and ends with its ring. */
+static void
+test_thread_per_queue(void)
+{
+	const struct rtap_sqpoll_conf conf = { .on = true, .per_queue = true, .idle_ms = IDLE_MS };
+	cpu_set_t all, before, one, cpus;
+	unsigned int cpu;
+
+	unit_queues_close();
+	rtap_sqpoll_close(&sqpoll);
+	CU_ASSERT_EQUAL_FATAL(open_thread(&conf), 0);
+	CU_ASSERT(!sqpoll.open && unit_caps.sqpoll);
+	CU_ASSERT_FATAL(UNTIL(count_threads(&cpus) == 0));
+
+	sched_getaffinity(0, sizeof(before), &before);
+	memset(&all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), &all);
+	sched_getaffinity(0, sizeof(all), &all);
+	for (cpu = 0; !CPU_ISSET(cpu, &all); cpu++)
+		;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	open_queues();
+	CU_ASSERT(UNTIL(count_threads(&cpus) == 2 && CPU_EQUAL(&cpus, &all)));
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	CU_ASSERT(CPU_EQUAL(&cpus, &one));
+	sched_setaffinity(0, sizeof(before), &before);
+
+	CU_ASSERT(put(1) && take(1, 1));
+	CU_ASSERT(give(frame_mbuf(2)));
+	CU_ASSERT_EQUAL(await(), 2);
+	rtap_rx_queue_stop(&unit_dev, 0);
+	CU_ASSERT(UNTIL(count_threads(&cpus) == 1));
+	CU_ASSERT(give(frame_mbuf(3)));
+	CU_ASSERT_EQUAL(await(), 3);
+	rtap_tx_queue_stop(&unit_dev, 0);
+	CU_ASSERT(UNTIL(count_threads(&cpus) == 0));
+}
+
 /* From now on, this thread cannot wake another up: io_uring_enter() says that there is none. */
 static bool
 lose_thread(void)
@@ -949,6 +989,7 @@ main(void)
 		{ "Tx descriptor status", test_tx_status },
 		{ "detached file", test_detached },
 		{ "thread", test_thread },
+		{ "thread for each queue", test_thread_per_queue },
 		{ "lost thread", test_lost_thread },
 		CU_TEST_INFO_NULL,
 	};
