@@ -143,8 +143,13 @@ threads_start_eal(bool huge)
 }
 
 /*
- * net_tap has the kernel send a signal for each packet, to any thread that does not block it. Here
- * that is one that does nothing else, as testpmd's main thread: not the one that measures.
+ * net_tap has the kernel send a real-time signal for each packet (F_SETSIG and O_ASYNC in
+ * tun_alloc() of its rte_eth_tap.c), to any thread that does not block it. Here that is one that
+ * does nothing else, as testpmd's main thread: not the one that measures.
+ *
+ * When packets come faster than it takes their signals, and RLIMIT_SIGPENDING of them are queued,
+ * the kernel sends SIGIO instead (send_sigio_to_task() of fs/fcntl.c). net_tap has no handler for
+ * it, and it would end the process: it is ignored.
  */
 static void *
 signals_main(void *arg)
@@ -163,8 +168,8 @@ threads_divert_signals(void)
 	pthread_t thread;
 	int sig;
 
+	signal(SIGIO, SIG_IGN);
 	sigemptyset(&signals);
-	sigaddset(&signals, SIGIO);
 	for (sig = SIGRTMIN; sig <= SIGRTMAX; sig++)
 		sigaddset(&signals, sig);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);

@@ -4,12 +4,12 @@
 #
 # bench.sh PROGRAM: the benchmark runs, in its shortest form, measures what it says it does, and
 # counts what does not depend on the machine's speed: system calls and lost packets. What it has
-# written can be shown.
+# written can be shown. It survives signals that the kernel cannot queue.
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
-need python3
+need python3 prlimit
 uring_allowed || skip "no io_uring here"
 
 paths=rtap,rtap-napi,rtap-sqpoll,net_tap,veth,loop-rw,loop-file
@@ -55,3 +55,9 @@ export PYTHONDONTWRITEBYTECODE=1
 grep -q '^| 64 B into the kernel ' $work/tables || die "no figures: $(<$work/tables)"
 "$top/devtools/plot-bench.py" $work/json $work/plots || die "no plots"
 [[ -s $work/plots/rtap_tx_size.svg ]] || die "no plots: $(ls $work/plots)"
+
+# As when net_tap is told of more packets than may be queued: each is SIGIO then.
+options=("${options[@]/--paths=*/--paths=net_tap}" --tests=rx)
+prlimit --sigpending=0 "$1" "${options[@]}" >$work/table 2>$work/errors ||
+	die "without queued signals: status $?: $(tail -n 5 $work/errors)"
+grep -q '^net_tap ' $work/table || die "net_tap is not measured: $(<$work/table)"

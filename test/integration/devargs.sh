@@ -100,7 +100,7 @@ refused uso=2 uso "0 or 1"
 refused io io uring
 refused io= io rw
 refused io=sqpoll io auto
-refused sqpoll=2 sqpoll "0 or 1"
+refused sqpoll=2 sqpoll "0, 1 or 'queue'"
 refused sqpoll=1,sqpoll_cpu=x sqpoll_cpu "number of a CPU"
 refused sqpoll=1,sqpoll_cpu=4095 sqpoll_cpu "not online"
 refused sqpoll=1,sqpoll_idle=0 sqpoll_idle "1 to 60000 ms"
@@ -108,6 +108,8 @@ refused sqpoll=1,sqpoll_idle=0 sqpoll_idle "1 to 60000 ms"
 refused sqpoll_cpu=0 sqpoll_cpu sqpoll=1
 refused sqpoll_idle=10 sqpoll_idle sqpoll=1
 refused sqpoll=1,io=rw sqpoll io=rw
+refused sqpoll=queue,io=rw sqpoll io=rw
+refused sqpoll=queue,sqpoll_cpu=0 sqpoll_cpu sqpoll=queue
 
 # A key that is unknown, or is given twice, among good ones too.
 refused ifac=tap0 ifac iface=
@@ -134,7 +136,8 @@ detached net_rtap0
 accepted net_rtap0 "iface=tap0,persist=0,io=auto" tap0
 detached net_rtap0
 if uring_allowed; then
-	for arguments in sqpoll sqpoll=1,sqpoll_cpu="${cpus%%[,-]*}",sqpoll_idle=5; do
+	for arguments in sqpoll sqpoll=1,sqpoll_cpu="${cpus%%[,-]*}",sqpoll_idle=5 \
+		sqpoll=queue,sqpoll_idle=5; do
 		accepted net_rtap0 "iface=tap0,$arguments" tap0
 		detached net_rtap0
 	done

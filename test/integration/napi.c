@@ -71,8 +71,8 @@ burst_info_is(const char *end)
 	char expected[sizeof(mode.info)];
 
 	CHECK_OK(rte_eth_tx_burst_mode_get(port.id, 0, &mode));
-	snprintf(expected, sizeof(expected), "%s%s", rig_io_is_uring() ? "io_uring" : "writev",
-		end);
+	snprintf(expected, sizeof(expected), "%s%s%s", rig_io_is_uring() ? "io_uring" : "writev",
+		rig_sqpoll ? ", sqpoll" : "", end);
 	CHECK(strcmp(mode.info, expected) == 0, "the burst mode is '%s', not '%s'", mode.info,
 		expected);
 }

@@ -3,15 +3,14 @@
 # Copyright(c) 2026 The rtap authors
 #
 # SQPOLL: the thread that forwards makes no system call while packets move, one kernel thread serves
-# all queues of a port, and packets get through when that thread sleeps, and when something else
-# runs on its CPU.
+# all queues of a port, or one each, and packets get through when that thread sleeps, and when
+# something else runs on its CPU.
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
 need ping strace timeout taskset
 
-io=uring,sqpoll=1
 cpu=${cpus%%[,-]*}
 
 # Threads of testpmd whose name begins with one of these.
@@ -45,6 +44,7 @@ pings_pass()
 }
 
 # An idle time that does not pass within the test: once awake, the threads stay so.
+io=uring,sqpoll=1
 args=sqpoll_idle=60000
 testpmd_start --vdev="$(vdev 0 $args)" --vdev="$(vdev 1 $args,sqpoll_cpu="$cpu")" -- \
 	--rxq=2 --txq=2
@@ -95,4 +95,26 @@ far_join
 pmd start >/dev/null
 wait_for 30 reachable || die "no way from near to far"
 pings_pass 10 0.2 "asleep"
+testpmd_quit
+
+# A thread for each queue that runs.
+io=uring,sqpoll=queue
+testpmd_start --vdev="$(vdev 0 $args)" --vdev="$(vdev 1 $args)" -- --rxq=1 --txq=2
+for way in rxq txq; do
+	pmd show $way info 0 0 | grep -q 'Burst mode: io_uring, sqpoll=queue' ||
+		die "port 0 does not say so: $(pmd show $way info 0 0)"
+done
+wait_for 30 kernel_threads_are 6 || die "not one thread for each queue: $(threads iou-sqp)"
+addresses near tap0 1
+far_join
+pmd start >/dev/null
+wait_for 30 reachable || die "no way from near to far"
+pings_pass 10 0.2 "a thread for each queue"
+pmd stop >/dev/null
+pmd port 0 txq 1 stop >/dev/null
+wait_for 30 kernel_threads_are 5 || die "not without that of Tx queue 1: $(threads iou-sqp)"
+pmd port stop 0 >/dev/null
+wait_for 30 kernel_threads_are 3 || die "not without those of port 0: $(threads iou-sqp)"
+pmd port start 0 >/dev/null
+wait_for 30 kernel_threads_are 6 || die "not one thread for each queue: $(threads iou-sqp)"
 testpmd_quit

@@ -78,6 +78,7 @@ is 0 speed 25000
 is 0 min_mtu 68
 is 0 max_mtu 65521
 is 0 sqpoll 0
+is 0 sqpoll_threads 0
 is 1 device net_rtap1
 is 1 created 0
 is 1 persist 1
@@ -86,6 +87,19 @@ if [[ $io == uring ]]; then
 	is 2 sqpoll 1
 	flags=" $(value 2 ring_flags) "
 	[[ $flags == *" SQPOLL "* && $flags != *" SINGLE_ISSUER "* ]] || die "flags$flags"
+	is 2 sqpoll_threads 1
+	pmd port close 2 >/dev/null
+	pmd device detach net_rtap2 >/dev/null
+
+	pmd port attach "$(vdev 2 sqpoll=queue)" >/dev/null
+	is 2 sqpoll 1
+	is 2 sqpoll_threads 0
+	flags=" $(value 2 ring_flags) "
+	[[ $flags == *" SQPOLL "* && $flags != *" ATTACH_WQ "* ]] || die "flags$flags"
+	pmd port start 2 >/dev/null
+	is 2 sqpoll_threads $(($(value 2 rx_queues) + $(value 2 tx_queues)))
+	pmd port stop 2 >/dev/null
+	is 2 sqpoll_threads 0
 	pmd port close 2 >/dev/null
 	pmd device detach net_rtap2 >/dev/null
 fi

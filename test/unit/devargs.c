@@ -305,7 +305,7 @@ static void
 test_sqpoll(void)
 {
 	static const char * const bad[] = {
-		"sqpoll=2", "sqpoll=", "sqpoll=on", "sqpoll=01", "sqpoll=1 ",
+		"sqpoll=2", "sqpoll=", "sqpoll=on", "sqpoll=01", "sqpoll=1 ", "sqpoll=queues",
 	};
 	static const char * const bad_cpu[] = {
 		"sqpoll=1,sqpoll_cpu", "sqpoll=1,sqpoll_cpu=", "sqpoll=1,sqpoll_cpu=-1",
@@ -322,17 +322,21 @@ test_sqpoll(void)
 	CU_ASSERT(!args.sqpoll.on);
 	CU_ASSERT(takes("sqpoll=0,io=rw"));
 	CU_ASSERT(takes("sqpoll"));
-	CU_ASSERT(args.sqpoll.on && !args.sqpoll.pinned);
+	CU_ASSERT(args.sqpoll.on && !args.sqpoll.pinned && !args.sqpoll.per_queue);
 	CU_ASSERT_EQUAL(args.sqpoll.idle_ms, RTAP_SQPOLL_IDLE_DEFAULT);
 	CU_ASSERT(takes("sqpoll_cpu=0,sqpoll_idle=1,sqpoll=1,io=uring"));
 	CU_ASSERT(args.sqpoll.on && args.sqpoll.pinned);
 	CU_ASSERT_EQUAL(args.sqpoll.cpu, 0);
 	CU_ASSERT_EQUAL(args.sqpoll.idle_ms, 1);
 	CU_ASSERT(takes("sqpoll=1,sqpoll_cpu=65535,sqpoll_idle=60000"));
+	CU_ASSERT(args.sqpoll.on && !args.sqpoll.per_queue);
 	CU_ASSERT_EQUAL(args.sqpoll.cpu, 65535);
 	CU_ASSERT_EQUAL(args.sqpoll.idle_ms, 60000);
+	CU_ASSERT(takes("sqpoll=queue,sqpoll_idle=7"));
+	CU_ASSERT(args.sqpoll.on && args.sqpoll.per_queue && !args.sqpoll.pinned);
+	CU_ASSERT_EQUAL(args.sqpoll.idle_ms, 7);
 	for (i = 0; i < RTE_DIM(bad); i++)
-		CU_ASSERT(refuses(bad[i], "'sqpoll'", "0 or 1"));
+		CU_ASSERT(refuses(bad[i], "'sqpoll'", "0, 1 or 'queue'"));
 	for (i = 0; i < RTE_DIM(bad_cpu); i++)
 		CU_ASSERT(refuses(bad_cpu[i], "'sqpoll_cpu'", "number of a CPU"));
 	for (i = 0; i < RTE_DIM(bad_idle); i++)
@@ -340,8 +344,11 @@ test_sqpoll(void)
 	/* One without the other, or with one that it cannot go with. */
 	CU_ASSERT(refuses("sqpoll_cpu=0", "'sqpoll_cpu'", "sqpoll=1"));
 	CU_ASSERT(refuses("sqpoll_cpu=0,sqpoll=0", "'sqpoll_cpu'", "sqpoll=1"));
-	CU_ASSERT(refuses("sqpoll_idle=5", "'sqpoll_idle'", "sqpoll=1"));
+	CU_ASSERT(refuses("sqpoll_idle=5", "'sqpoll_idle'", "sqpoll=1 or sqpoll=queue"));
 	CU_ASSERT(refuses("io=rw,sqpoll=1", "'sqpoll'", "io=rw"));
+	CU_ASSERT(refuses("io=rw,sqpoll=queue", "'sqpoll'", "io=rw"));
+	CU_ASSERT(refuses("sqpoll=queue,sqpoll_cpu=0", "'sqpoll_cpu'", "sqpoll=queue"));
+	CU_ASSERT(refuses("sqpoll_cpu=0,sqpoll=queue", "'sqpoll_cpu'", "sqpoll=queue"));
 }
 
 static void

@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -33,6 +34,12 @@
 #define NB_MBUFS 4095
 #define NB_DESC 64
 #define IDLE_MS 1
+
+/* Two large frames, and small ones that follow: see frame_len(). A few of these fit in the room. */
+#define SEQ_LARGE 198
+#define NB_SMALL 20
+#define PAGE 4096
+#define ROOM 800
 
 /* How long to wait for what must happen, in steps of 100 us. */
 #define PATIENCE 300000
@@ -60,10 +67,14 @@ static unsigned int nb_fds;
 /* As kernels do it that refuse RWF_NOWAIT: what cannot be done at once waits in the ring. */
 static bool waits;
 
+/* Writes are posted in chains: what is behind one leaves when the queue is called again. */
+static bool ordered;
+
 static int
 enter_plain(void)
 {
 	waits = false;
+	ordered = false;
 	return 0;
 }
 
@@ -71,6 +82,23 @@ static int
 enter_waiting(void)
 {
 	waits = true;
+	ordered = false;
+	return 0;
+}
+
+static int
+enter_ordered(void)
+{
+	waits = false;
+	ordered = true;
+	return 0;
+}
+
+static int
+enter_ordered_waiting(void)
+{
+	waits = true;
+	ordered = true;
 	return 0;
 }
 
@@ -84,6 +112,7 @@ static int
 open_thread(const struct rtap_sqpoll_conf *conf)
 {
 	unit_caps = probed;
+	unit_caps.ordered = ordered;
 	if (waits) {
 		unit_caps.rw_flags = 0;
 		unit_caps.uring_reads = false;
@@ -171,6 +200,23 @@ receive(void)
 	memcpy(&seq, &buf[RTAP_VNET_HDR_LEN + 14], sizeof(seq));
 	CU_ASSERT_EQUAL(len, RTAP_VNET_HDR_LEN + frame_len(seq));
 	CU_ASSERT_EQUAL(memcmp(&buf[RTAP_VNET_HDR_LEN], frame_data(seq), frame_len(seq)), 0);
+	return seq;
+}
+
+/* Wait for the next frame at the other end. */
+static uint32_t
+await(void)
+{
+	uint32_t seq = UINT32_MAX;
+	unsigned int turn;
+
+	for (turn = 0; seq == UINT32_MAX && turn < PATIENCE; turn++) {
+		if (turn > 0)
+			usleep(100);
+		if (ordered)
+			rtap_sqpoll_tx_done_cleanup(txq, 0);
+		seq = receive();
+	}
 	return seq;
 }
 
@@ -405,10 +451,7 @@ test_tx(void)
 		rte_pktmbuf_free_bulk(&pkts[sent], n - sent);
 		seq += sent;
 		for (; got < seq; got++) {
-			uint32_t next = 0;
-
-			CU_ASSERT_FATAL(UNTIL((next = receive()) != UINT32_MAX));
-			CU_ASSERT_EQUAL_FATAL(next, got);
+			CU_ASSERT_EQUAL_FATAL(await(), got);
 			bytes += frame_len(got);
 		}
 	}
@@ -422,22 +465,21 @@ test_tx(void)
 static void
 test_tx_sparse(void)
 {
-	uint32_t seq, got = 0;
+	uint32_t seq;
 
 	for (seq = 0; seq < 60; seq++) {
 		if (seq % 2 == 0)
 			CU_ASSERT_FATAL(UNTIL(sleeps(&txq->ring.uring)));
 		CU_ASSERT_FATAL(give(frame_mbuf(seq)));
-		CU_ASSERT_FATAL(UNTIL((got = receive()) != UINT32_MAX));
-		CU_ASSERT_EQUAL(got, seq);
+		CU_ASSERT_EQUAL(await(), seq);
 	}
 	CU_ASSERT_EQUAL(txq->stats.packets, 59);
 	CU_ASSERT(UNTIL(finished(60)));
 }
 
 /*
- * The other end is slow, and has room for a few: each packet arrives once, and what the queue
- * cannot take stays with the caller.
+ * The other end is slow, and has room for a few: each packet arrives once, in order if that was
+ * asked for, and what the queue cannot take stays with the caller.
  */
 static void
 test_tx_back_pressure(void)
@@ -465,6 +507,7 @@ test_tx_back_pressure(void)
 			continue;
 		}
 		UNIT_ASSERT_AT(next < RTE_DIM(seen) && seen[next]++ == 0, next);
+		CU_ASSERT(!ordered || next == got);
 		got++;
 	}
 	CU_ASSERT_EQUAL(got, RTE_DIM(seen));
@@ -473,6 +516,23 @@ test_tx_back_pressure(void)
 	CU_ASSERT_EQUAL(txq->stats.backpressure, nb_left);
 	CU_ASSERT_EQUAL(txq->stats.packets, RTE_DIM(seen));
 	CU_ASSERT_EQUAL(txq->stats.write_errors, 0);
+}
+
+/* With room for all, all are sent, also what is behind a chain. */
+static void
+test_tx_stop_with_room(void)
+{
+	struct rte_mbuf *pkts[NB_DESC];
+	uint32_t seq;
+
+	for (seq = 0; seq < NB_DESC; seq++)
+		pkts[seq] = frame_mbuf(seq);
+	CU_ASSERT_EQUAL_FATAL(rtap_sqpoll_tx_burst(txq, pkts, NB_DESC), NB_DESC);
+	rtap_tx_queue_stop(&unit_dev, 0);
+	CU_ASSERT_EQUAL(txq->stats.packets, NB_DESC);
+	CU_ASSERT_EQUAL(txq->stats.write_errors, 0);
+	for (seq = 0; seq < NB_DESC; seq++)
+		CU_ASSERT_EQUAL(receive(), seq);
 }
 
 /* Packets that cannot leave any more are counted, the others were sent. */
@@ -519,18 +579,14 @@ test_tx_segments(void)
 	uint32_t seq;
 
 	for (seq = 0; seq < 1000; seq++) {
-		uint32_t next = 0;
+		uint32_t next;
 
 		CU_ASSERT_FATAL(give(unit_mbuf(tiny, frame_data(seq), frame_len(seq), 1 + seq % 64,
 			32 + seq % 32)));
 		if (seq % 3 != 0)
 			continue;
-		for (next = seq >= 3 ? seq - 2 : 0; next <= seq; next++) {
-			uint32_t got = 0;
-
-			CU_ASSERT_FATAL(UNTIL((got = receive()) != UINT32_MAX));
-			CU_ASSERT_EQUAL_FATAL(got, next);
-		}
+		for (next = seq >= 3 ? seq - 2 : 0; next <= seq; next++)
+			CU_ASSERT_EQUAL_FATAL(await(), next);
 	}
 	CU_ASSERT_EQUAL(seq, 1000);
 }
@@ -540,13 +596,12 @@ static void
 test_tx_bad(void)
 {
 	struct rte_mbuf *pkts[3] = { frame_mbuf(1), frame_mbuf(2), frame_mbuf(3) };
-	uint32_t got = 0;
 
 	pkts[1]->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
 	CU_ASSERT_EQUAL(rtap_sqpoll_tx_burst(txq, pkts, 3), 3);
 	CU_ASSERT_EQUAL(txq->stats.bad_offload, 1);
-	CU_ASSERT(UNTIL((got = receive()) != UINT32_MAX) && got == 1);
-	CU_ASSERT(UNTIL((got = receive()) != UINT32_MAX) && got == 3);
+	CU_ASSERT_EQUAL(await(), 1);
+	CU_ASSERT_EQUAL(await(), 3);
 }
 
 static void
@@ -556,14 +611,76 @@ test_tx_cleanup(void)
 
 	for (seq = 0; seq < 10; seq++)
 		CU_ASSERT_FATAL(give(frame_mbuf(seq)));
-	for (seq = 0; seq < 10; seq++)
-		CU_ASSERT_FATAL(UNTIL(receive() != UINT32_MAX));
+	CU_ASSERT_FATAL(UNTIL(io_uring_sq_ready(&txq->ring.uring) == 0));
 	seq = 10 - txq->stats.packets;
 	CU_ASSERT(seq > 0);
 	for (; seq > 0; seq--)
 		CU_ASSERT(UNTIL(rtap_sqpoll_tx_done_cleanup(txq, 1) == 1));
 	CU_ASSERT_EQUAL(rtap_sqpoll_tx_done_cleanup(txq, 0), 0);
 	CU_ASSERT_EQUAL(txq->stats.packets, 10);
+	for (seq = 0; seq < 10; seq++)
+		CU_ASSERT_EQUAL(receive(), seq);
+}
+
+/* Read the next frame from a pipe, which does not keep frames apart: it must be that. */
+static void
+read_frame(int fd, uint32_t seq)
+{
+	size_t len = RTAP_VNET_HDR_LEN + frame_len(seq), got = 0;
+	uint8_t buf[2048];
+	ssize_t n;
+
+	while (got < len && UNTIL((rtap_sqpoll_tx_done_cleanup(txq, 0),
+			n = read(fd, buf + got, len - got)) > 0))
+		got += n;
+	CU_ASSERT_EQUAL_FATAL(got, len);
+	CU_ASSERT_EQUAL_FATAL(memcmp(buf + RTAP_VNET_HDR_LEN, frame_data(seq), frame_len(seq)), 0);
+}
+
+/*
+ * A pipe of one page refuses a frame for which there is no room behind what it holds, and takes
+ * small ones that come after it: these must wait, in the chain of that frame and after it.
+ */
+static void
+overtaking(int in, int out)
+{
+	static const uint8_t waiting[PAGE - ROOM];
+	struct rte_mbuf *pkts[NB_SMALL + 2];
+	uint8_t buf[PAGE];
+	unsigned int i, turn;
+
+	CU_ASSERT_EQUAL(write(in, waiting, sizeof(waiting)), sizeof(waiting));
+	for (i = 0; i < RTE_DIM(pkts); i++)
+		pkts[i] = frame_mbuf(SEQ_LARGE + i);
+	CU_ASSERT_EQUAL_FATAL(rtap_sqpoll_tx_burst(txq, pkts, RTE_DIM(pkts)), RTE_DIM(pkts));
+	for (turn = 0; turn < 10; turn++) {
+		CU_ASSERT_FATAL(UNTIL(io_uring_sq_ready(&txq->ring.uring) == 0));
+		rtap_sqpoll_tx_done_cleanup(txq, 0);
+	}
+	CU_ASSERT_EQUAL(txq->stats.packets, 0);
+	CU_ASSERT_EQUAL_FATAL(read(out, buf, sizeof(buf)), sizeof(waiting));
+	for (i = 0; i < RTE_DIM(pkts); i++)
+		read_frame(out, SEQ_LARGE + i);
+	CU_ASSERT(UNTIL(finished(RTE_DIM(pkts))));
+	CU_ASSERT_EQUAL(txq->stats.packets, RTE_DIM(pkts));
+	CU_ASSERT_EQUAL(txq->stats.backpressure, 0);
+}
+
+static void
+test_tx_overtaking(void)
+{
+	int fds[2];
+
+	CU_ASSERT_EQUAL_FATAL(pipe2(fds, O_NONBLOCK | O_CLOEXEC), 0);
+	CU_ASSERT_EQUAL(fcntl(fds[1], F_SETPIPE_SZ, PAGE), PAGE);
+	unit_queues_close();
+	RTE_SWAP(fds[1], unit_fd);
+	open_queues();
+	overtaking(unit_fd, fds[0]);
+	unit_queues_close();
+	RTE_SWAP(fds[1], unit_fd);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 /* Are the last n descriptors in use, and no others? */
@@ -679,6 +796,46 @@ test_thread(void)
 	CU_ASSERT(!sqpoll.open && !unit_caps.sqpoll);
 }
 
+/* One for each queue, which may run anywhere as well, and ends with its ring. */
+static void
+test_thread_per_queue(void)
+{
+	const struct rtap_sqpoll_conf conf = { .on = true, .per_queue = true, .idle_ms = IDLE_MS };
+	cpu_set_t all, before, one, cpus;
+	unsigned int cpu;
+
+	unit_queues_close();
+	rtap_sqpoll_close(&sqpoll);
+	CU_ASSERT_EQUAL_FATAL(open_thread(&conf), 0);
+	CU_ASSERT(!sqpoll.open && unit_caps.sqpoll);
+	CU_ASSERT_FATAL(UNTIL(count_threads(&cpus) == 0));
+
+	sched_getaffinity(0, sizeof(before), &before);
+	memset(&all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), &all);
+	sched_getaffinity(0, sizeof(all), &all);
+	for (cpu = 0; !CPU_ISSET(cpu, &all); cpu++)
+		;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	open_queues();
+	CU_ASSERT(UNTIL(count_threads(&cpus) == 2 && CPU_EQUAL(&cpus, &all)));
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	CU_ASSERT(CPU_EQUAL(&cpus, &one));
+	sched_setaffinity(0, sizeof(before), &before);
+
+	CU_ASSERT(put(1) && take(1, 1));
+	CU_ASSERT(give(frame_mbuf(2)));
+	CU_ASSERT_EQUAL(await(), 2);
+	rtap_rx_queue_stop(&unit_dev, 0);
+	CU_ASSERT(UNTIL(count_threads(&cpus) == 1));
+	CU_ASSERT(give(frame_mbuf(3)));
+	CU_ASSERT_EQUAL(await(), 3);
+	rtap_tx_queue_stop(&unit_dev, 0);
+	CU_ASSERT(UNTIL(count_threads(&cpus) == 0));
+}
+
 /* From now on, this thread cannot wake another up: io_uring_enter() says that there is none. */
 static bool
 lose_thread(void)
@@ -772,6 +929,7 @@ test_detached(void)
 {
 	struct rte_mbuf *m;
 	int fd = unit_open_tun();
+	uint32_t seq;
 
 	if (fd < 0)
 		return;
@@ -780,9 +938,10 @@ test_detached(void)
 	open_queues();
 	CU_ASSERT(UNTIL(rtap_sqpoll_rx_burst(rxq, &m, 1) == 0 && rxq->ring.gone));
 	CU_ASSERT(rtap_ring_is_quiet(&rxq->ring));
-	CU_ASSERT(give(frame_mbuf(1)));
-	CU_ASSERT(UNTIL(finished(1)));
-	CU_ASSERT_EQUAL(txq->stats.link_down, 1);
+	for (seq = 0; seq < 20; seq++)
+		CU_ASSERT(give(frame_mbuf(seq)));
+	CU_ASSERT(UNTIL(finished(20)));
+	CU_ASSERT_EQUAL(txq->stats.link_down, 20);
 	unit_queues_close();
 	RTE_SWAP(fd, unit_fd);
 	close(fd);
@@ -823,18 +982,37 @@ main(void)
 		{ "Tx sparse", test_tx_sparse },
 		{ "Tx back-pressure", test_tx_back_pressure },
 		{ "Tx stop", test_tx_stop },
+		{ "Tx stop with room", test_tx_stop_with_room },
 		{ "Tx segments", test_tx_segments },
 		{ "Tx of bad packets", test_tx_bad },
 		{ "Tx cleanup", test_tx_cleanup },
 		{ "Tx descriptor status", test_tx_status },
 		{ "detached file", test_detached },
 		{ "thread", test_thread },
+		{ "thread for each queue", test_thread_per_queue },
+		{ "lost thread", test_lost_thread },
+		CU_TEST_INFO_NULL,
+	};
+	CU_TestInfo ordered_tests[] = {
+		{ "Tx", test_tx },
+		{ "Tx overtaking", test_tx_overtaking },
+		{ "Tx back-pressure", test_tx_back_pressure },
+		{ "Tx stop", test_tx_stop },
+		{ "Tx stop with room", test_tx_stop_with_room },
+		{ "Tx segments", test_tx_segments },
+		{ "Tx of bad packets", test_tx_bad },
+		{ "Tx cleanup", test_tx_cleanup },
+		{ "Tx descriptor status", test_tx_status },
+		{ "detached file", test_detached },
 		{ "lost thread", test_lost_thread },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
 		{ "SQPOLL", enter_plain, NULL, set_up, tear_down, tests },
 		{ "SQPOLL without RWF_NOWAIT", enter_waiting, NULL, set_up, tear_down, tests },
+		{ "SQPOLL in order", enter_ordered, NULL, set_up, tear_down, ordered_tests },
+		{ "SQPOLL in order without RWF_NOWAIT", enter_ordered_waiting, NULL, set_up,
+			tear_down, ordered_tests },
 		CU_SUITE_INFO_NULL,
 	};
 

@@ -175,11 +175,11 @@ parse_sndbuf(const char *value, struct rtap_devargs *args)
 static int
 parse_sqpoll(const char *value, struct rtap_devargs *args)
 {
-	if (value == NULL || strcmp(value, "1") == 0)
-		args->sqpoll.on = true;
-	else if (strcmp(value, "0") != 0)
-		return -EINVAL;
-	return 0;
+	if (value != NULL && strcmp(value, "0") == 0)
+		return 0;
+	args->sqpoll.per_queue = value != NULL && strcmp(value, "queue") == 0;
+	args->sqpoll.on = value == NULL || strcmp(value, "1") == 0 || args->sqpoll.per_queue;
+	return args->sqpoll.on ? 0 : -EINVAL;
 }
 
 /* Digits only, which strtoul() alone does not ask for. */
@@ -234,7 +234,7 @@ static const struct {
 	{ RTAP_ARG_SNDBUF, parse_sndbuf,
 		"a number of bytes from " RTE_STR(RTAP_SNDBUF_MIN) " to "
 		RTE_STR(RTAP_SNDBUF_MAX) },
-	{ RTAP_ARG_SQPOLL, parse_sqpoll, "0 or 1" },
+	{ RTAP_ARG_SQPOLL, parse_sqpoll, "0, 1 or 'queue'" },
 	{ RTAP_ARG_SQPOLL_CPU, parse_sqpoll_cpu, "the number of a CPU that is online" },
 	{ RTAP_ARG_SQPOLL_IDLE, parse_sqpoll_idle,
 		"a time from 1 to " RTE_STR(RTAP_SQPOLL_IDLE_MAX) " ms" },
@@ -289,8 +289,15 @@ check_sqpoll(struct rtap_devargs *args)
 	struct rtap_sqpoll_conf *conf = &args->sqpoll;
 
 	if (!conf->on && (conf->pinned || conf->idle_ms != 0)) {
-		PMD_LOG(ERR, "argument '%s' needs " RTAP_ARG_SQPOLL "=1",
-			conf->pinned ? RTAP_ARG_SQPOLL_CPU : RTAP_ARG_SQPOLL_IDLE);
+		PMD_LOG(ERR, "argument '%s' needs " RTAP_ARG_SQPOLL "=1%s",
+			conf->pinned ? RTAP_ARG_SQPOLL_CPU : RTAP_ARG_SQPOLL_IDLE,
+			conf->pinned ? "" : " or " RTAP_ARG_SQPOLL "=queue");
+		return -EINVAL;
+	}
+	if (conf->per_queue && conf->pinned) {
+		PMD_LOG(ERR, "argument '" RTAP_ARG_SQPOLL_CPU "' cannot be given together with "
+			RTAP_ARG_SQPOLL "=queue, whose threads would share that CPU: use "
+			RTAP_ARG_SQPOLL "=1, or leave it out");
 		return -EINVAL;
 	}
 	if (conf->on && args->io == RTAP_IO_RW) {

@@ -40,7 +40,7 @@
 	RTAP_ARG_USO "=<0|1> " \
 	RTAP_ARG_NAPI "=auto|off|on|threaded " \
 	RTAP_ARG_SNDBUF "=<bytes> " \
-	RTAP_ARG_SQPOLL "=<0|1> " \
+	RTAP_ARG_SQPOLL "=0|1|queue " \
 	RTAP_ARG_SQPOLL_CPU "=<cpu> " \
 	RTAP_ARG_SQPOLL_IDLE "=<ms>"
 

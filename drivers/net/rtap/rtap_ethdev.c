@@ -275,7 +275,7 @@ rtap_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue_id,
 	caps = burst_caps(dev, &rxq->ring);
 	snprintf(mode->info, sizeof(mode->info), "%s%s%s%s",
 		caps->sqpoll || (caps->uring && caps->uring_reads) ? "io_uring" : "readv",
-		caps->sqpoll ? ", sqpoll" : "",
+		rtap_sqpoll_name(caps),
 		rxq->ring.registered ? ", registered mbufs" : "",
 		rxq->stride > 1 ? ", scattered" : "");
 	return 0;
@@ -292,7 +292,7 @@ rtap_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t queue_id,
 		return -EINVAL;
 	caps = burst_caps(dev, &txq->ring);
 	snprintf(mode->info, sizeof(mode->info), "%s%s%s", caps->uring ? "io_uring" : "writev",
-		caps->sqpoll ? ", sqpoll" : "", rtap_napi_name(rtap_dev(dev)));
+		rtap_sqpoll_name(caps), rtap_napi_name(rtap_dev(dev)));
 	return 0;
 }
 
@@ -390,7 +390,7 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 		rtap_tx_descriptor_status;
 	PMD_LOG(INFO, "%s: interface %s, %s%s", dev->device->name, rtap->ifname,
 		rtap->caps.uring ? "io_uring" : "readv/writev",
-		rtap->caps.sqpoll ? ", sqpoll" : "");
+		rtap_sqpoll_name(&rtap->caps));
 	return 0;
 }
 

@@ -204,8 +204,8 @@ tap_init_sqpoll(struct rtap_dev *rtap, const struct rtap_sqpoll_conf *conf)
 			"argument '" RTAP_ARG_SQPOLL_CPU "': CPU %u is not online, or not for this process",
 			conf->cpu);
 	else if (ret != 0)
-		PMD_LOG(ERR, "%s: " RTAP_ARG_SQPOLL "=1: the kernel refuses: %s", rtap->ifname,
-			strerror(-ret));
+		PMD_LOG(ERR, "%s: " RTAP_ARG_SQPOLL "=%s: the kernel refuses: %s", rtap->ifname,
+			conf->per_queue ? "queue" : "1", strerror(-ret));
 	return ret;
 }
 
@@ -220,7 +220,7 @@ tap_init_io(struct rtap_dev *rtap, const struct rtap_devargs *args)
 	ret = rtap_ring_probe(rtap->files.fds[0], mode, &rtap->caps, &reason);
 	if (ret != 0)
 		PMD_LOG(ERR, "%s: %s: %s", rtap->ifname,
-			args->sqpoll.on ? RTAP_ARG_SQPOLL "=1" : RTAP_ARG_IO "=uring", reason);
+			args->sqpoll.on ? RTAP_ARG_SQPOLL : RTAP_ARG_IO "=uring", reason);
 	else if (args->sqpoll.on)
 		ret = tap_init_sqpoll(rtap, &args->sqpoll);
 	else if (reason != NULL)

@@ -411,7 +411,8 @@ napi_apply(struct rtap_dev *rtap, enum rtap_napi_mode before)
 		ret = rtap_tap_set_sndbuf(rtap_files_ctl(&rtap->files), napi->sndbuf);
 	if (ret != 0)
 		return ret;
-	rtap->caps.ordered = napi->sndbuf != 0;
+	/* With SQPOLL, to keep order is to hold packets back: only for who asks for the limit. */
+	rtap->caps.ordered = (rtap->caps.sqpoll ? napi->sndbuf_asked : napi->sndbuf) != 0;
 	PMD_LOG(INFO, "%s: " RTAP_ARG_NAPI "=%s%s, %u CPUs, %u lcores", rtap->ifname,
 		napi->asked == RTAP_NAPI_AUTO ? "auto, which means " : "",
 		napi_modes[napi->mode], nb_cpus_online(), rte_lcore_count());

@@ -518,11 +518,11 @@ uring_prep(struct rtap_ring *ring, const struct rtap_req *req, unsigned int file
 	return sqe;
 }
 
-void
+struct io_uring_sqe *
 rtap_ring_prep(struct rtap_ring *ring, const struct rtap_req *req, unsigned int file, int op,
 		uint64_t tag)
 {
-	uring_prep(ring, req, file, uring_ops(ring, op), tag);
+	return uring_prep(ring, req, file, uring_ops(ring, op), tag);
 }
 
 static unsigned int

@@ -69,7 +69,7 @@ struct rtap_ring_caps {
 	uint32_t setup_flags;	/* IORING_SETUP_*, without R_DISABLED */
 	int rw_flags;		/* RWF_NOWAIT or 0 */
 	bool ordered;		/* set by the user: nothing is written after what was refused */
-	int sqpoll_fd;		/* the ring that the thread belongs to */
+	int sqpoll_fd;		/* the ring that the thread belongs to; -1: each has its own */
 	uint32_t sqpoll_idle;	/* ms */
 };
 
@@ -208,9 +208,12 @@ rtap_ring_quiet_word(const struct rtap_ring *ring)
  * For rtap_sqpoll.c
  */
 
-/** Queue a request to be submitted: IORING_OP_READV or IORING_OP_WRITEV. There must be room. */
-void rtap_ring_prep(struct rtap_ring *ring, const struct rtap_req *req, unsigned int file, int op,
-		uint64_t tag);
+/**
+ * Queue a request to be submitted: IORING_OP_READV or IORING_OP_WRITEV. There must be room.
+ * Returns its entry, which is the caller's to link until it is submitted.
+ */
+struct io_uring_sqe *rtap_ring_prep(struct rtap_ring *ring, const struct rtap_req *req,
+		unsigned int file, int op, uint64_t tag);
 /** Queue a cancellation of all requests; false: no room. */
 bool rtap_ring_prep_cancel(struct rtap_ring *ring);
 /** Set the results that are there. Returns how many. */

@@ -15,9 +15,15 @@
 #include "rtap.h"
 #include "rtap_sqpoll.h"
 
-/* How long the thread may take to carry out reads when somebody waits for that. */
+/* How long the thread may take to carry out requests when somebody waits for that. */
 #define RTAP_WAIT_TURNS 10000
 #define RTAP_WAIT_US 100
+
+/*
+ * IORING_SQPOLL_CAP_ENTRIES_VALUE of io_uring/sqpoll.c: a thread takes no more entries of a ring at
+ * a time when it serves several, and a chain ends where it stops.
+ */
+#define RTAP_CHAIN_MAX 8
 
 /*
  * The thread
@@ -28,7 +34,7 @@
  * on: give it all CPUs for the moment. The kernel leaves out those of other cpusets.
  */
 static int
-setup_anywhere(struct io_uring *uring, struct io_uring_params *params)
+setup_anywhere(struct io_uring *uring, unsigned int entries, struct io_uring_params *params)
 {
 	cpu_set_t before, all;
 	bool widened;
@@ -37,7 +43,7 @@ setup_anywhere(struct io_uring *uring, struct io_uring_params *params)
 	memset(&all, 0xff, sizeof(all));
 	widened = sched_getaffinity(0, sizeof(before), &before) == 0 &&
 		sched_setaffinity(0, sizeof(all), &all) == 0;
-	ret = io_uring_queue_init_params(1, uring, params);
+	ret = io_uring_queue_init_params(entries, uring, params);
 	if (widened)
 		sched_setaffinity(0, sizeof(before), &before);
 	return ret;
@@ -57,13 +63,18 @@ rtap_sqpoll_open(struct rtap_sqpoll *sqpoll, const struct rtap_sqpoll_conf *conf
 		params.flags |= IORING_SETUP_SQ_AFF;
 		params.sq_thread_cpu = conf->cpu;
 	}
-	ret = setup_anywhere(&sqpoll->uring, &params);
+	ret = setup_anywhere(&sqpoll->uring, 1, &params);
 	if (ret != 0)
 		return ret;
-	sqpoll->open = true;
 	caps->sqpoll = true;
-	caps->sqpoll_fd = sqpoll->uring.ring_fd;
 	caps->sqpoll_idle = conf->idle_ms;
+	if (conf->per_queue) {
+		io_uring_queue_exit(&sqpoll->uring); /* it can be done: that was the question */
+		caps->sqpoll_fd = -1;
+		return 0;
+	}
+	sqpoll->open = true;
+	caps->sqpoll_fd = sqpoll->uring.ring_fd;
 	return 0;
 }
 
@@ -73,6 +84,21 @@ rtap_sqpoll_close(struct rtap_sqpoll *sqpoll)
 	if (sqpoll->open)
 		io_uring_queue_exit(&sqpoll->uring);
 	sqpoll->open = false;
+}
+
+const char *
+rtap_sqpoll_name(const struct rtap_ring_caps *caps)
+{
+	if (!caps->sqpoll)
+		return "";
+	return caps->sqpoll_fd < 0 ? ", sqpoll=queue" : ", sqpoll";
+}
+
+uint32_t
+rtap_sqpoll_setup_flags(const struct rtap_ring_caps *caps)
+{
+	return IORING_SETUP_SQPOLL | (caps->sqpoll_fd < 0 ? 0 : IORING_SETUP_ATTACH_WQ) |
+		(caps->setup_flags & IORING_SETUP_SUBMIT_ALL);
 }
 
 /*
@@ -87,12 +113,13 @@ int
 rtap_sqpoll_setup(struct rtap_ring *ring)
 {
 	struct io_uring_params params = {
-		.flags = IORING_SETUP_SQPOLL | IORING_SETUP_ATTACH_WQ |
-			(ring->caps.setup_flags & IORING_SETUP_SUBMIT_ALL),
+		.flags = rtap_sqpoll_setup_flags(&ring->caps),
 		.sq_thread_idle = ring->caps.sqpoll_idle,
-		.wq_fd = ring->caps.sqpoll_fd,
 	};
 
+	if (ring->caps.sqpoll_fd < 0)
+		return setup_anywhere(&ring->uring, 2 * ring->depth, &params);
+	params.wq_fd = ring->caps.sqpoll_fd;
 	return io_uring_queue_init_params(2 * ring->depth, &ring->uring, &params);
 }
 
@@ -103,12 +130,12 @@ ring_posts(const struct rtap_ring *ring)
 	return likely(ring->open && ring->caps.sqpoll);
 }
 
-static void
+static struct io_uring_sqe *
 ring_put(struct rtap_ring *ring, unsigned int file, int op, unsigned int idx)
 {
-	rtap_ring_prep(ring, &ring->reqs[idx], file, op, idx);
 	ring->reqs[idx].res = -EINPROGRESS;
 	ring->posted++;
+	return rtap_ring_prep(ring, &ring->reqs[idx], file, op, idx);
 }
 
 static void
@@ -163,16 +190,17 @@ rtap_sqpoll_submit(struct rtap_ring *ring)
 	rtap_ring_rebuild(ring);
 }
 
-/* The thread finishes all that can be finished before it comes to the cancellation. */
+/*
+ * The thread finishes all that can be finished before it comes to the cancellation, but for the
+ * later requests of a chain, which may yet begin to wait: they are cancelled in another turn.
+ */
 void
 rtap_sqpoll_drain(struct rtap_ring *ring)
 {
-	bool cancelled = false;
 	int ret;
 
 	while (ring->posted > 0) {
-		if (!cancelled)
-			cancelled = rtap_ring_prep_cancel(ring);
+		rtap_ring_prep_cancel(ring);
 		ring->stats.enters++;
 		ret = io_uring_submit_and_wait(&ring->uring, 1);
 		if (ret < 0 && ret != -EINTR) {
@@ -567,26 +595,87 @@ txq_accept(struct rtap_txq *txq, struct rte_mbuf *m)
 	return true;
 }
 
-/* Post what is to be posted, unless some that came before have been refused. */
+/* Queue up to n of those that are to be posted, linked or not. */
 static void
-txq_post(struct rtap_txq *txq)
+txq_put(struct rtap_txq *txq, unsigned int n, unsigned int link)
 {
 	unsigned int file = rte_atomic_load_explicit(&txq->file, rte_memory_order_acquire);
 	struct rtap_tx_posted *posted = txq->posted;
+	struct io_uring_sqe *sqe = NULL;
 
-	if (posted->next == posted->tail || posted->nb_refused != 0)
-		return;
-	for (; posted->next != posted->tail; posted->next++) {
+	for (; n > 0 && posted->next != posted->tail; posted->next++) {
 		uint32_t idx = posted->next & posted->mask;
 
 		if (unlikely(posted->descs[idx].m == NULL))
 			continue;
 		posted->descs[idx].file = file;
-		ring_put(&txq->ring, file, IORING_OP_WRITEV, idx);
+		sqe = ring_put(&txq->ring, file, IORING_OP_WRITEV, idx);
+		sqe->flags |= link;
+		n--;
+	}
+	if (likely(sqe != NULL))
+		sqe->flags &= ~link; /* the last one ends a chain */
+}
+
+/*
+ * Post what is to be posted, unless some that came before have been refused. With chains, nothing
+ * before the results of the last one are there: what was refused comes first in the next.
+ */
+static void
+txq_post(struct rtap_txq *txq)
+{
+	struct rtap_tx_posted *posted = txq->posted;
+
+	if (posted->next == posted->tail || posted->nb_refused != 0)
+		return;
+	if (unlikely(txq->ring.caps.ordered)) {
+		if (posted->done != posted->next)
+			return;
+		txq_put(txq, RTAP_CHAIN_MAX, IOSQE_IO_LINK);
+	} else {
+		txq_put(txq, UINT_MAX, 0);
 	}
 	rtap_sqpoll_submit(&txq->ring);
 	if (unlikely(!ring_posts(&txq->ring)))
 		rtap_sqpoll_tx_flush(txq);
+}
+
+/*
+ * Get the results of all that is posted, and wait until the thread has taken the cancellations,
+ * too: with one in front of it, the next chain would be cut. False: it does not take them.
+ */
+static bool
+txq_settle(struct rtap_txq *txq)
+{
+	unsigned int i;
+
+	if (!ring_posts(&txq->ring))
+		return false;
+	rtap_sqpoll_drain(&txq->ring);
+	for (i = 0; i < RTAP_WAIT_TURNS; i++) {
+		if (io_uring_sq_ready(&txq->ring.uring) == 0)
+			return true;
+		rte_delay_us_sleep(RTAP_WAIT_US);
+	}
+	return false;
+}
+
+/* As long as the kernel takes something of each chain. */
+void
+rtap_sqpoll_tx_last(struct rtap_txq *txq)
+{
+	struct rtap_tx_posted *posted = txq->posted;
+	uint32_t head;
+
+	if (posted == NULL || !txq->ring.caps.ordered)
+		return;
+	do {
+		head = posted->head;
+		if (!txq_settle(txq))
+			return;
+		txq_finish(txq, UINT_MAX);
+		txq_post(txq);
+	} while (posted->head != head);
 }
 
 void

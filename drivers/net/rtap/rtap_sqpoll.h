@@ -16,7 +16,8 @@
  * for a while, and says so in a flag. Waking it is the one system call that a burst may make.
  *
  * One thread serves all queues of a port. It belongs to a ring that carries no request and lives
- * as long as the port, so that queues may come and go.
+ * as long as the port, so that queues may come and go. Or each queue has a thread, which belongs to
+ * its ring and ends with it, a moment after the queue has stopped.
  *
  * While a request is posted, the kernel may use its buffers at any time. They are safe again once
  * its result is there, or when the ring has been closed, which cancels and waits.
@@ -28,6 +29,12 @@
  * Tx: packets are written in the order in which they came, as many at a time as the queue has
  * descriptors. One that the kernel refuses keeps its place, and is posted again, with all others
  * that were, by the next call on the queue. No other is posted before that.
+ *
+ * Those that were posted together with it may overtake it, if the kernel finds room in the middle.
+ * Where that must not be (caps.ordered), one chain of linked writes is posted at a time: what the
+ * kernel refuses cancels the rest of its chain, and the next one begins with it. So of what was
+ * accepted while a chain was on its way, nothing leaves before another call on the queue, or
+ * before it is stopped.
  *
  * When the thread is lost, which the kernel says when it is to be woken, the queue goes on with
  * an ordinary ring. Packets that may or may not have been written are counted as write_errors.
@@ -53,19 +60,21 @@ struct rtap_tx_posted;
 /* What the user asked for. */
 struct rtap_sqpoll_conf {
 	bool on;
-	bool pinned;		/* to cpu */
+	bool per_queue;		/* a thread for each, not one for the port */
+	bool pinned;		/* to cpu; not with per_queue */
 	uint16_t cpu;
 	uint32_t idle_ms;	/* how long the thread looks for work before it sleeps */
 };
 
-/* The ring that the thread of a port belongs to. */
+/* The ring that the thread of a port belongs to; not open if each queue has its own. */
 struct rtap_sqpoll {
 	bool open;
 	struct io_uring uring;
 };
 
 /**
- * Start a thread, which may run on all CPUs that the process may use, or is pinned to one.
+ * Start a thread, which may run on all CPUs that the process may use, or is pinned to one. If each
+ * queue is to have its own, see that there can be one.
  *
  * @param sqpoll
  *   Zeroed.
@@ -79,6 +88,12 @@ int rtap_sqpoll_open(struct rtap_sqpoll *sqpoll, const struct rtap_sqpoll_conf *
 
 /** Let the thread end, when the last ring that uses it is closed. Harmless on one not open. */
 void rtap_sqpoll_close(struct rtap_sqpoll *sqpoll);
+
+/** What is in use, as a part of a list: ", sqpoll" or the like, or nothing. */
+const char *rtap_sqpoll_name(const struct rtap_ring_caps *caps);
+
+/** The flags that rtap_sqpoll_setup() makes rings with. */
+uint32_t rtap_sqpoll_setup_flags(const struct rtap_ring_caps *caps);
 
 /*
  * Rings, for rtap_ring.c
@@ -118,6 +133,9 @@ uint16_t rtap_sqpoll_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_p
 
 /** Allocate room for the posted packets of a queue, which has nb_desc. Returns 0 or -ENOMEM. */
 int rtap_sqpoll_tx_setup(struct rtap_txq *txq, unsigned int socket_id);
+
+/** Send what is held back behind a chain, as far as the kernel takes it: the queue stops. */
+void rtap_sqpoll_tx_last(struct rtap_txq *txq);
 
 /** Count and free all packets; the ring is closed or an ordinary one. */
 void rtap_sqpoll_tx_flush(struct rtap_txq *txq);

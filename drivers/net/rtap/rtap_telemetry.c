@@ -149,16 +149,12 @@ add_interface(struct rte_tel_data *d, const struct rtap_dev *rtap)
 	rte_tel_data_add_dict_string(d, "napi", napi_name(rtap->napi.mode));
 }
 
-/* Those of rtap_sqpoll_setup() with SQPOLL. */
 static uint64_t
 ring_flags(const struct rtap_ring_caps *caps)
 {
 	if (!caps->uring)
 		return 0;
-	if (!caps->sqpoll)
-		return caps->setup_flags;
-	return IORING_SETUP_SQPOLL | IORING_SETUP_ATTACH_WQ |
-		(caps->setup_flags & IORING_SETUP_SUBMIT_ALL);
+	return caps->sqpoll ? rtap_sqpoll_setup_flags(caps) : caps->setup_flags;
 }
 
 static void
@@ -172,11 +168,20 @@ add_io(struct rte_tel_data *d, const struct rtap_ring_caps *caps)
 	rte_tel_data_add_dict_int(d, "sqpoll", caps->sqpoll);
 }
 
+/* Does a kernel thread serve this queue, and no other? */
+static bool
+has_thread(const struct rtap_ring *ring)
+{
+	return ring->open && ring->caps.sqpoll && ring->caps.sqpoll_fd < 0;
+}
+
 /* How many queues work as the port would like: each may have had to do with less. */
 static void
-add_queues(struct rte_tel_data *d, const struct rte_eth_dev_data *data)
+add_queues(struct rte_tel_data *d, const struct rte_eth_dev *dev)
 {
 	unsigned int rx_uring = 0, rx_fixed = 0, tx_uring = 0;
+	unsigned int threads = rtap_dev(dev)->sqpoll.open;
+	const struct rte_eth_dev_data *data = dev->data;
 	uint16_t i;
 
 	for (i = 0; data->rx_queues != NULL && i < data->nb_rx_queues; i++) {
@@ -185,17 +190,20 @@ add_queues(struct rte_tel_data *d, const struct rte_eth_dev_data *data)
 
 		rx_uring += open && rxq->ring.caps.uring_reads;
 		rx_fixed += open && rxq->ring.registered;
+		threads += rxq != NULL && has_thread(&rxq->ring);
 	}
 	for (i = 0; data->tx_queues != NULL && i < data->nb_tx_queues; i++) {
 		const struct rtap_txq *txq = data->tx_queues[i];
 
 		tx_uring += txq != NULL && txq->ring.open && txq->ring.caps.uring;
+		threads += txq != NULL && has_thread(&txq->ring);
 	}
 	rte_tel_data_add_dict_int(d, "rx_queues", data->nb_rx_queues);
 	rte_tel_data_add_dict_int(d, "rx_queues_io_uring", rx_uring);
 	rte_tel_data_add_dict_int(d, "rx_queues_fixed_memory", rx_fixed);
 	rte_tel_data_add_dict_int(d, "tx_queues", data->nb_tx_queues);
 	rte_tel_data_add_dict_int(d, "tx_queues_io_uring", tx_uring);
+	rte_tel_data_add_dict_int(d, "sqpoll_threads", threads);
 }
 
 static void
@@ -208,7 +216,7 @@ describe(struct rte_tel_data *d, const struct rte_eth_dev *dev)
 	rte_tel_data_add_dict_string(d, "device", dev->data->name);
 	add_interface(d, rtap);
 	add_io(d, &rtap->caps);
-	add_queues(d, dev->data);
+	add_queues(d, dev);
 	add_bits(d, "tun_offloads", rtap->offload, tun_offload_name);
 	add_bits(d, "rx_offloads", conf->rxmode.offloads, rte_eth_dev_rx_offload_name);
 	add_bits(d, "tx_offloads", conf->txmode.offloads, rte_eth_dev_tx_offload_name);
