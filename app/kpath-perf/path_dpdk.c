@@ -143,6 +143,9 @@ configure(const struct port *port, const struct dpdk *dpdk)
 		ret = rte_eth_tx_queue_setup(dpdk->id, i, NB_DESC, SOCKET_ID_ANY, NULL);
 	if (ret == 0)
 		ret = rte_eth_dev_start(dpdk->id);
+	/* To forward what the kernel sends to others. Not every driver has, or needs, the mode. */
+	if (ret == 0)
+		rte_eth_promiscuous_enable(dpdk->id);
 	return ret;
 }
 

@@ -688,6 +688,51 @@ test_promiscuous(void)
 	return TEST_SUCCESS;
 }
 
+/* Whether a frame to that address is received before one to everybody */
+static bool
+is_received(const struct rte_ether_addr *dst)
+{
+	static struct frame frame, last;
+	struct rte_mbuf *m;
+	bool received;
+
+	frame_make(&frame, FRAME_MIN, 1);
+	memcpy(frame.data, dst, sizeof(*dst));
+	frame_make(&last, FRAME_MIN, 2);
+	if (!kernel_send(&frame) || !kernel_send(&last) || rx_wait(1, &m, 1) != 1)
+		return false;
+	received = frame_equals_mbuf(&frame, m);
+	rte_pktmbuf_free(m);
+	if (received && rx_wait(1, &m, 1) == 1)
+		rte_pktmbuf_free(m);
+	return received;
+}
+
+static int
+test_filters(void)
+{
+	struct rte_ether_addr group = { { 0x01, 0, 0x5e, 0x12, 0x34, 0x56 } };
+	struct rte_ether_addr other = { { 0x02, 0, 0, 0x12, 0x34, 0x57 } };
+	struct rte_ether_addr mac;
+
+	TEST_ASSERT_SUCCESS(rte_eth_macaddr_get(port, &mac), "get");
+	TEST_ASSERT(is_received(&mac), "own address");
+	TEST_ASSERT(!is_received(&other), "another address");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_mac_addr_add(port, &other, 0), "add");
+	TEST_ASSERT(is_received(&other), "address that was added");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_mac_addr_remove(port, &other), "remove");
+	TEST_ASSERT(!is_received(&other), "address that was removed");
+	TEST_ASSERT(!is_received(&group), "multicast");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_mc_addr_list(port, &group, 1), "list");
+	TEST_ASSERT(is_received(&group), "multicast that is listed");
+	TEST_ASSERT_SUCCESS(rte_eth_dev_set_mc_addr_list(port, NULL, 0), "no list");
+	TEST_ASSERT(!is_received(&group), "multicast that is not listed any more");
+	TEST_ASSERT_SUCCESS(rte_eth_allmulticast_enable(port), "enable all-multicast");
+	TEST_ASSERT(is_received(&group), "multicast in all-multicast mode");
+	TEST_ASSERT(!is_received(&other), "another address in all-multicast mode");
+	return TEST_SUCCESS;
+}
+
 /* --- cases: packets --- */
 
 /* Lengths from the shortest frame to the longest of the default MTU */
@@ -1118,6 +1163,7 @@ static struct unit_test_suite rtap_suite = {
 		TEST_CASE_ST(make_port, remove_port, test_mtu),
 		TEST_CASE_ST(make_running_port, remove_port, test_mac),
 		TEST_CASE_ST(make_running_port, remove_port, test_promiscuous),
+		TEST_CASE_ST(make_running_port, remove_port, test_filters),
 		TEST_CASE_ST(make_running_port, remove_port, test_tx),
 		TEST_CASE_ST(make_running_port, remove_port, test_tx_segments),
 		TEST_CASE_ST(make_running_port, remove_port, test_tx_shared),

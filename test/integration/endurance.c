@@ -214,6 +214,7 @@ circle(void)
 	rig_case("10 million packets each way");
 	for (i = 0; i < RTE_DIM(ports); i++) {
 		port_open(&ports[i], i == 0 ? "net_rtap0" : "net_rtap1", "", &conf);
+		CHECK_OK(rte_eth_promiscuous_enable(ports[i].id));
 		ports[i].ethertype = RTE_ETHER_TYPE_IPV4;
 	}
 	kernel_forwards();

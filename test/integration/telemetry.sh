@@ -152,6 +152,37 @@ rw)
 	;;
 esac
 
+# Filters: testpmd is promiscuous unless told otherwise.
+filters()
+{
+	[[ $(value 0 filters) == "$1" ]] || die "filters are $(value 0 filters), expected is $1"
+}
+filters "{'mac': 'off', 'unicast': 1, 'multicast': 0, 'vlan': 0, 'vlan_ids': 0}"
+pmd set promisc 0 off >/dev/null
+filters "{'mac': 'exact', 'unicast': 1, 'multicast': 0, 'vlan': 0, 'vlan_ids': 0}"
+pmd mac_addr add 0 02:00:00:00:00:01 >/dev/null
+pmd mcast_addr add 0 01:00:5e:00:00:01 >/dev/null
+filters "{'mac': 'exact', 'unicast': 2, 'multicast': 1, 'vlan': 0, 'vlan_ids': 0}"
+pmd set allmulti 0 on >/dev/null
+filters "{'mac': 'allmulticast', 'unicast': 2, 'multicast': 1, 'vlan': 0, 'vlan_ids': 0}"
+pmd set allmulti 0 off >/dev/null
+for ((i = 2; i <= 8; i++)); do
+	pmd mcast_addr add 0 01:00:5e:00:00:0$i >/dev/null
+done
+filters "{'mac': 'hash', 'unicast': 2, 'multicast': 8, 'vlan': 0, 'vlan_ids': 0}"
+for ((i = 2; i <= 8; i++)); do
+	pmd mac_addr add 0 02:00:00:00:00:0$i >/dev/null
+done
+filters "{'mac': 'overflow', 'unicast': 9, 'multicast': 8, 'vlan': 0, 'vlan_ids': 0}"
+pmd vlan set filter on 0 >/dev/null
+pmd rx_vlan add 5 0 >/dev/null
+pmd rx_vlan add 4095 0 >/dev/null
+filters "{'mac': 'overflow', 'unicast': 9, 'multicast': 8, 'vlan': 1, 'vlan_ids': 2}"
+pmd port stop 0 >/dev/null
+filters "{'mac': 'off', 'unicast': 9, 'multicast': 8, 'vlan': 0, 'vlan_ids': 2}"
+pmd port start 0 >/dev/null
+filters "{'mac': 'overflow', 'unicast': 9, 'multicast': 8, 'vlan': 1, 'vlan_ids': 2}"
+
 # What the administrator does.
 near ip link set tap0 name other
 is 0 interface other

@@ -271,6 +271,7 @@ receive(const char *args, uint64_t offloads, bool merged)
 
 	fprintf(stderr, "- Rx, arguments '%s', offloads %#" PRIx64 "\n", args, offloads);
 	port_open(&port, "net_rtap0", args, &conf);
+	CHECK_OK(rte_eth_promiscuous_enable(port.id));
 	sink_open();
 	sink_forward();
 	rig_run("ip neigh add 10.1.0.2 lladdr 02:00:00:00:00:02 dev %s", port.ifname);

@@ -494,6 +494,7 @@ main(int argc, char **argv)
 		conf.tx_offloads |= RTE_ETH_TX_OFFLOAD_UDP_TSO;
 	port_setup(&port, &conf);
 	port_start(&port);
+	CHECK_OK(rte_eth_promiscuous_enable(port.id));
 	sink_open();
 	sink_forward();
 	rig_case("Tx, captured");

@@ -12,7 +12,8 @@
  * rtap_devargs.c	device arguments
  * rtap_iface.c		the interface of a port: making it, taking it over, leaving it
  * rtap_given.c		files that somebody else has opened
- * rtap_ctrl.c		link, promiscuous mode, MAC address, MTU, VLAN stripping
+ * rtap_ctrl.c		link, promiscuous mode, MAC address, MTU, VLAN offloads
+ * rtap_filter.c	which MAC addresses and VLANs are received
  * rtap_queue.c		set-up, start and stop of queues, which file serves which queue
  * rtap_rx.c rtap_tx.c	data path
  * rtap_intr.c		waiting for packets: Rx interrupts, power-aware polling
@@ -21,6 +22,7 @@
  * rtap_sqpoll.c	the same with a kernel thread that submits
  * rtap_vnet*.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
+ * rtap_bpf.c		programs for the kernel to run
  * rtap_link.c		the interface behind it: netlink
  * rtap_napi.c		NAPI of the interface: threads and the send buffer
  * rtap_stats.c		statistics
@@ -41,6 +43,7 @@
 #include <rte_stdatomic.h>
 
 #include "rtap_devargs.h"
+#include "rtap_filter.h"
 #include "rtap_link.h"
 #include "rtap_napi.h"
 #include "rtap_ring.h"
@@ -86,6 +89,8 @@ extern int rtap_logtype;
 #define RTAP_RX_OFFLOADS (RTAP_RX_CSUM_OFFLOADS | RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | \
 		RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER | \
 		RTE_ETH_RX_OFFLOAD_VLAN_STRIP)
+/* And where BPF programs may be loaded. */
+#define RTAP_RX_OFFLOADS_BPF RTE_ETH_RX_OFFLOAD_VLAN_FILTER
 
 struct rtap_rx_stats {
 	uint64_t packets;
@@ -273,7 +278,8 @@ struct rtap_dev {
 	struct rtap_notify *notify;	/* NULL: not asked for */
 	struct rte_intr_handle *intr_handle;	/* of the Rx queues */
 	int intr_ready_fd;
-	struct rte_ether_addr mac;
+	struct rte_ether_addr macs[RTAP_MAC_ADDRS];	/* for ethdev; the first is the own */
+	struct rtap_filter filter;
 	struct rtap_port_stats past;	/* of queues that are gone, since the last reset */
 	uint64_t kernel[RTAP_KERNEL_STATS];		/* the kernel's counters, last known */
 	uint64_t kernel_base[RTAP_KERNEL_STATS];	/* as of the last reset */
@@ -340,6 +346,31 @@ int rtap_allmulticast_disable(struct rte_eth_dev *dev);
 int rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac);
 int rtap_mtu_set(struct rte_eth_dev *dev, uint16_t mtu);
 int rtap_vlan_offload_set(struct rte_eth_dev *dev, int mask);
+
+/* rtap_filter.c */
+
+/** Find out what can be filtered; that of a new port passes everything. */
+void rtap_filter_open(struct rtap_dev *rtap);
+void rtap_filter_close(struct rtap_dev *rtap);
+/** Filter from now on. Returns 0 or a negative errno after a message. */
+int rtap_filter_start(struct rte_eth_dev *dev);
+/** Have everything pass, as in an interface without a port. */
+void rtap_filter_stop(struct rte_eth_dev *dev);
+/**
+ * Compute the filters anew from dev->data: MAC addresses, modes, VLAN offload and IDs. Unless the
+ * port runs, only sees to it that it can start. Call it under the lock.
+ *
+ * @return
+ *   0, or a negative errno after a message: the interface is gone, or no right to filter VLANs.
+ */
+int rtap_filter_update(struct rte_eth_dev *dev);
+/** The same for those who do not hold the lock. */
+int rtap_filter_apply(struct rte_eth_dev *dev);
+int rtap_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint32_t index,
+		uint32_t pool);
+void rtap_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index);
+int rtap_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *addrs, uint32_t n);
+int rtap_vlan_filter_set(struct rte_eth_dev *dev, uint16_t id, int on);
 
 /* rtap_queue.c */
 

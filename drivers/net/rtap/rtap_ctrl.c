@@ -4,7 +4,7 @@
 
 /*
  * What the application changes in the interface while the port exists, and reads back: link,
- * promiscuous and all-multicast mode, MAC address, MTU; and VLAN stripping.
+ * promiscuous and all-multicast mode, MAC address, MTU; and VLAN offloads.
  */
 
 #include <errno.h>
@@ -173,28 +173,56 @@ switch_flag(const struct rtap_dev *rtap, bool *ours, unsigned int flag, bool on)
 	return ret;
 }
 
+/*
+ * What the port receives is up to its filter, with which these modes always work. The flag is for
+ * the other direction; where it cannot be had, a warning has said so.
+ */
+static int
+set_promiscuous(struct rte_eth_dev *dev, bool on)
+{
+	int ret;
+
+	ret = switch_flag(rtap_dev(dev), &rtap_dev(dev)->promiscuous, IFF_PROMISC, on);
+	if (ret != 0 && ret != -ENOTSUP)
+		return ret;
+	dev->data->promiscuous = on;
+	return rtap_filter_apply(dev);
+}
+
 int
 rtap_promiscuous_enable(struct rte_eth_dev *dev)
 {
-	return switch_flag(rtap_dev(dev), &rtap_dev(dev)->promiscuous, IFF_PROMISC, true);
+	return set_promiscuous(dev, true);
 }
 
 int
 rtap_promiscuous_disable(struct rte_eth_dev *dev)
 {
-	return switch_flag(rtap_dev(dev), &rtap_dev(dev)->promiscuous, IFF_PROMISC, false);
+	return set_promiscuous(dev, false);
+}
+
+static int
+set_allmulticast(struct rte_eth_dev *dev, bool on)
+{
+	int ret;
+
+	ret = switch_flag(rtap_dev(dev), &rtap_dev(dev)->allmulticast, IFF_ALLMULTI, on);
+	if (ret != 0 && ret != -ENOTSUP)
+		return ret;
+	dev->data->all_multicast = on;
+	return rtap_filter_apply(dev);
 }
 
 int
 rtap_allmulticast_enable(struct rte_eth_dev *dev)
 {
-	return switch_flag(rtap_dev(dev), &rtap_dev(dev)->allmulticast, IFF_ALLMULTI, true);
+	return set_allmulticast(dev, true);
 }
 
 int
 rtap_allmulticast_disable(struct rte_eth_dev *dev)
 {
-	return switch_flag(rtap_dev(dev), &rtap_dev(dev)->allmulticast, IFF_ALLMULTI, false);
+	return set_allmulticast(dev, false);
 }
 
 /*
@@ -207,15 +235,17 @@ rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 	const struct rtap_dev *rtap = rtap_dev(dev);
 	int fd = rtap_files_ctl(&rtap->files);
 	struct rte_ether_addr now;
-	int ret;
+	int ret = 0;
 
-	if (rtap_tap_get_mac(fd, &now) == 0 && rte_is_same_ether_addr(&now, mac))
-		return 0;
-	ret = rtap_tap_set_mac(fd, mac);
-	if (ret != 0)
+	if (rtap_tap_get_mac(fd, &now) != 0 || !rte_is_same_ether_addr(&now, mac))
+		ret = rtap_tap_set_mac(fd, mac);
+	if (ret != 0) {
 		PMD_LOG(ERR, "%s: cannot set MAC address " RTE_ETHER_ADDR_PRT_FMT ": %s",
 			rtap->ifname, RTE_ETHER_ADDR_BYTES(mac), strerror(-ret));
-	return ret;
+		return ret;
+	}
+	dev->data->mac_addrs[0] = *mac;
+	return rtap_filter_apply(dev);
 }
 
 /*
@@ -336,7 +366,6 @@ rtap_mtu_follow(struct rte_eth_dev *dev)
 	pthread_mutex_unlock(&rtap->lock);
 }
 
-/* Only stripping is offered, so there is nothing else to be asked for. */
 int
 rtap_vlan_offload_set(struct rte_eth_dev *dev, int mask)
 {
@@ -350,5 +379,5 @@ rtap_vlan_offload_set(struct rte_eth_dev *dev, int mask)
 			rte_atomic_store_explicit(&rxq->vlan_strip, strip,
 				rte_memory_order_relaxed);
 	}
-	return 0;
+	return (mask & RTE_ETH_VLAN_FILTER_MASK) != 0 ? rtap_filter_apply(dev) : 0;
 }

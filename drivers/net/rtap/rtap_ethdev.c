@@ -51,7 +51,7 @@ rtap_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_mtu = rtap->max_mtu;
 	info->max_rx_pktlen = rtap->max_mtu + RTAP_ETH_OVERHEAD;
 	info->max_lro_pkt_size = RTAP_FRAME_MAX;
-	info->max_mac_addrs = 1;
+	info->max_mac_addrs = RTAP_MAC_ADDRS;
 	info->max_rx_queues = nb_queues;
 	info->max_tx_queues = RTAP_QUEUES_MAX;
 	info->rx_desc_lim = desc_lim;
@@ -59,7 +59,8 @@ rtap_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->tx_desc_lim.nb_seg_max = RTAP_TX_SEGS_MAX;
 	info->tx_desc_lim.nb_mtu_seg_max = RTAP_TX_SEGS_MAX;
 	info->rx_queue_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
-	info->rx_offload_capa = RTAP_RX_OFFLOADS;
+	info->rx_offload_capa = RTAP_RX_OFFLOADS |
+		(rtap->filter.vlan_offered ? RTAP_RX_OFFLOADS_BPF : 0);
 	info->tx_offload_capa = tx_offloads(rtap);
 	info->tx_queue_offload_capa = info->tx_offload_capa;
 	info->speed_capa = rte_eth_speed_bitflag(rtap->speed, RTE_ETH_LINK_FULL_DUPLEX);
@@ -207,6 +208,8 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 	if (ret == 0)
 		ret = rtap_files_resize(rtap, RTE_MAX(dev->data->nb_rx_queues, 1));
 	if (ret == 0)
+		ret = rtap_filter_apply(dev);
+	if (ret == 0)
 		ret = rtap_notify_configure(dev);
 	if (ret != 0)
 		return ret;
@@ -236,8 +239,14 @@ rtap_dev_start(struct rte_eth_dev *dev)
 	ret = rtap_queues_start(dev);
 	if (ret != 0)
 		return ret;
+	ret = rtap_filter_start(dev);
+	if (ret != 0) {
+		rtap_queues_stop(dev);
+		return ret;
+	}
 	ret = rtap_set_link_up(dev);
 	if (ret != 0 && ret != -ENOTSUP) { /* then the administrator has to set it up */
+		rtap_filter_stop(dev);
 		rtap_queues_stop(dev);
 		return ret;
 	}
@@ -251,6 +260,7 @@ rtap_dev_stop(struct rte_eth_dev *dev)
 {
 	set_running(dev, false);
 	rtap_carrier_set(rtap_dev(dev), false);
+	rtap_filter_stop(dev);
 	rtap_queues_stop(dev);
 	rtap_link_update(dev, 0);
 	return 0;
@@ -310,6 +320,7 @@ rtap_dev_close(struct rte_eth_dev *dev)
 		rtap_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		rtap_tx_queue_release(dev, i);
+	rtap_filter_close(rtap);
 	rtap_iface_close(rtap);
 	rtap_intr_close(rtap);
 	pthread_mutex_destroy(&rtap->lock);
@@ -329,8 +340,12 @@ static const struct eth_dev_ops rtap_ops = {
 	.link_update = rtap_link_update,
 	.is_removed = rtap_is_removed,
 	.mac_addr_set = rtap_mac_addr_set,
+	.mac_addr_add = rtap_mac_addr_add,
+	.mac_addr_remove = rtap_mac_addr_remove,
+	.set_mc_addr_list = rtap_set_mc_addr_list,
 	.mtu_set = rtap_mtu_set,
 	.vlan_offload_set = rtap_vlan_offload_set,
+	.vlan_filter_set = rtap_vlan_filter_set,
 	.promiscuous_enable = rtap_promiscuous_enable,
 	.promiscuous_disable = rtap_promiscuous_disable,
 	.allmulticast_enable = rtap_allmulticast_enable,
@@ -371,7 +386,8 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 	ret = rtap_iface_open(rtap, args, dev->device->name);
 	if (ret != 0)
 		return ret;
-	dev->data->mac_addrs = &rtap->mac;
+	rtap_filter_open(rtap);
+	dev->data->mac_addrs = rtap->macs;
 	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	if (rtap->nl != NULL)
 		dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;

@@ -189,7 +189,7 @@ tap_init_mac(struct rtap_dev *rtap, const struct rtap_devargs *args, const char 
 	if (ret == 0 && (args->mac_mode != RTAP_MAC_KERNEL || rtap->created))
 		ret = rtap_tap_set_mac(fd, &mac);
 	if (ret == 0)
-		ret = rtap_tap_get_mac(fd, &rtap->mac);
+		ret = rtap_tap_get_mac(fd, &rtap->macs[0]);
 	return ret;
 }
 

@@ -118,6 +118,19 @@ rtap_tap_remove_filters(int fd)
 	tap_ioctl(fd, TUNSETSTEERINGEBPF, &none);
 }
 
+/* It returns the number of addresses that are compared with. */
+int
+rtap_tap_set_filter(int fd, const struct rtap_filter_list *list)
+{
+	return ioctl(fd, TUNSETTXFILTER, list) < 0 ? -errno : 0;
+}
+
+int
+rtap_tap_set_program(int fd, int program)
+{
+	return tap_ioctl(fd, TUNSETFILTEREBPF, &program);
+}
+
 int
 rtap_tap_set_offload(int fd, unsigned int offload)
 {

@@ -23,6 +23,8 @@
 
 #include <rte_ether.h>
 
+#include "rtap_filter.h"
+
 /** Open /dev/net/tun, non-blocking. Returns the file, or the negative errno of open(). */
 int rtap_tap_open_device(void);
 
@@ -59,6 +61,18 @@ extern const struct rtap_tap_settings rtap_tap_settings;
 
 /** Remove filters and steering programs, which stay with an interface that persists. */
 void rtap_tap_remove_filters(int fd);
+
+/**
+ * Set the filter for destination addresses of what the file is to be read from. While it is
+ * changed, everything passes. Takes no capability.
+ */
+int rtap_tap_set_filter(int fd, const struct rtap_filter_list *list);
+
+/**
+ * Have the kernel run a BPF socket filter on what passes that filter, or with -1 none. It stays
+ * loaded as long as the interface has it. Takes no capability.
+ */
+int rtap_tap_set_program(int fd, int program);
 
 /**
  * Find out which of the TUN_F_* that not every kernel knows this one does. No offload is set

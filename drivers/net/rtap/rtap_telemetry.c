@@ -175,6 +175,63 @@ has_thread(const struct rtap_ring *ring)
 	return ring->open && ring->caps.sqpoll && ring->caps.sqpoll_fd < 0;
 }
 
+static const char *
+filter_name(enum rtap_filter_mode mode)
+{
+	switch (mode) {
+	case RTAP_FILTER_OVERFLOW:
+		return "overflow";
+	case RTAP_FILTER_EXACT_MATCH:
+		return "exact";
+	case RTAP_FILTER_HASH:
+		return "hash";
+	case RTAP_FILTER_ALLMULTI:
+		return "allmulticast";
+	default:
+		return "off";
+	}
+}
+
+static unsigned int
+count_macs(const struct rtap_dev *rtap)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < RTE_DIM(rtap->macs); i++)
+		n += !rte_is_zero_ether_addr(&rtap->macs[i]);
+	return n;
+}
+
+static unsigned int
+count_vlans(const struct rte_vlan_filter_conf *conf)
+{
+	unsigned int i, n = 0;
+	uint64_t ids;
+
+	for (i = 0; i < RTE_DIM(conf->ids); i++)
+		for (ids = conf->ids[i]; ids != 0; ids &= ids - 1)
+			n++;
+	return n;
+}
+
+static void
+add_filters(struct rte_tel_data *d, const struct rte_eth_dev *dev)
+{
+	const struct rtap_dev *rtap = rtap_dev(dev);
+	struct rte_tel_data *filters = rte_tel_data_alloc();
+
+	if (filters == NULL)
+		return;
+	rte_tel_data_start_dict(filters);
+	rte_tel_data_add_dict_string(filters, "mac", filter_name(rtap->filter.mode));
+	rte_tel_data_add_dict_int(filters, "unicast", count_macs(rtap));
+	rte_tel_data_add_dict_int(filters, "multicast", rtap->filter.nb_mc);
+	rte_tel_data_add_dict_int(filters, "vlan", rtap->filter.vlan_on);
+	rte_tel_data_add_dict_int(filters, "vlan_ids", count_vlans(&dev->data->vlan_filter_conf));
+	if (rte_tel_data_add_dict_container(d, "filters", filters, 0) != 0)
+		rte_tel_data_free(filters);
+}
+
 /* How many queues work as the port would like: each may have had to do with less. */
 static void
 add_queues(struct rte_tel_data *d, const struct rte_eth_dev *dev)
@@ -217,6 +274,7 @@ describe(struct rte_tel_data *d, const struct rte_eth_dev *dev)
 	add_interface(d, rtap);
 	add_io(d, &rtap->caps);
 	add_queues(d, dev);
+	add_filters(d, dev);
 	add_bits(d, "tun_offloads", rtap->offload, tun_offload_name);
 	add_bits(d, "rx_offloads", conf->rxmode.offloads, rte_eth_dev_rx_offload_name);
 	add_bits(d, "tx_offloads", conf->txmode.offloads, rte_eth_dev_tx_offload_name);
