@@ -19,7 +19,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/seccomp.h>
@@ -197,27 +196,14 @@ taken_names(void)
 	port_close(&port);
 }
 
-/* Capabilities are a thread's own: this one lays one down for a while. */
-static void
-set_net_admin(bool on)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
-	const uint32_t bit = 1U << CAP_NET_ADMIN;
-
-	CHECK(syscall(SYS_capget, &header, caps) == 0, "capget: %s", strerror(errno));
-	caps[0].effective = on ? caps[0].effective | bit : caps[0].effective & ~bit;
-	CHECK(syscall(SYS_capset, &header, caps) == 0, "capset: %s", strerror(errno));
-}
-
 static void
 no_privilege(void)
 {
 	rig_case("without CAP_NET_ADMIN");
-	set_net_admin(false);
+	rig_set_net_admin(false);
 	must_fail("iface=forbidden");
 	must_fail("");
-	set_net_admin(true);
+	rig_set_net_admin(true);
 }
 
 static void

@@ -404,7 +404,10 @@ moved(void)
 	CHECK(waitpid(pid, NULL, 0) == pid, "waitpid: %s", strerror(errno));
 }
 
-/* No interrupt is promised on a file whose interface this process does not see. */
+/*
+ * No interrupt is promised on a file whose interface this process does not see, for want of a right
+ * where that is.
+ */
 static void
 unseen(void)
 {
@@ -422,7 +425,9 @@ unseen(void)
 	CHECK(fd >= 0 && ioctl(fd, TUNSETIFF, &ifr) == 0, "no TAP: %s", strerror(errno));
 	rig_run("ip link set %s netns %d", ifr.ifr_name, pid);
 	snprintf(args, sizeof(args), "fd=%d", fd);
+	rig_set_net_admin(false);
 	CHECK_OK(port_try_attach(port.name, args));
+	rig_set_net_admin(true);
 	CHECK_OK(rte_eth_dev_get_port_by_name(port.name, &port.id));
 	conf.mtu = RTE_ETHER_MTU;
 	CHECK(port_try_setup(&port, &conf) != 0, "interrupts that cannot be had");

@@ -15,11 +15,13 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <liburing.h>
+#include <linux/capability.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <netpacket/packet.h>
@@ -302,6 +304,19 @@ rig_output(const char *format, ...)
 	return text;
 }
 
+
+/* Capabilities are a thread's own. */
+void
+rig_set_net_admin(bool on)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+	const uint32_t bit = 1U << CAP_NET_ADMIN;
+
+	CHECK(syscall(SYS_capget, &header, caps) == 0, "capget: %s", strerror(errno));
+	caps[0].effective = on ? caps[0].effective | bit : caps[0].effective & ~bit;
+	CHECK(syscall(SYS_capset, &header, caps) == 0, "capset: %s", strerror(errno));
+}
 
 /*
  * Leaks

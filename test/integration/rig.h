@@ -93,6 +93,9 @@ void rig_need(const char *tool);
 /** Set one of the namespace's settings below /proc/sys/net. Returns whether that is allowed. */
 bool rig_sysctl(const char *name, const char *value);
 
+/** Lay CAP_NET_ADMIN down, or take it up again: this thread alone, and those it makes. */
+void rig_set_net_admin(bool on);
+
 unsigned int rig_random(unsigned int below);
 
 /** What a process may leak. */

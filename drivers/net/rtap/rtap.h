@@ -21,7 +21,8 @@
  * rtap_sqpoll.c	the same with a kernel thread that submits
  * rtap_vnet*.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
- * rtap_link.c		the interface behind it: netlink
+ * rtap_link.c		the interface behind it
+ * rtap_netlink.c	netlink, and other network namespaces
  * rtap_napi.c		NAPI of the interface: threads and the send buffer
  * rtap_stats.c		statistics
  * rtap_telemetry.c	what a port has negotiated, by telemetry
@@ -269,7 +270,7 @@ struct rtap_dev {
 	struct rtap_napi napi;
 	struct rtap_sqpoll sqpoll;
 	struct rtap_files files;
-	struct rtap_netlink *nl;	/* for rtap_netlink() */
+	struct rtap_netlink *nl;	/* NULL: the interface cannot be seen */
 	struct rtap_notify *notify;	/* NULL: not asked for */
 	struct rte_intr_handle *intr_handle;	/* of the Rx queues */
 	int intr_ready_fd;
@@ -303,8 +304,6 @@ rtap_dev(const struct rte_eth_dev *dev)
 int rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *device);
 /** Delete the interface, or leave it in good order if it persists. Queues are closed. */
 void rtap_iface_close(struct rtap_dev *rtap);
-/** Netlink, if it sees the interface; NULL if that is, or goes, to another network namespace. */
-struct rtap_netlink *rtap_netlink(const struct rtap_dev *rtap);
 
 /* rtap_given.c */
 

@@ -18,22 +18,22 @@
  * Link
  */
 
-/* Somebody may have set it with ethtool. Elsewhere, it is taken to be as it was. */
+/* Somebody may have set it with ethtool. Out of sight, it is taken to be as it was. */
 static uint32_t
 link_speed(struct rtap_dev *rtap)
 {
-	rtap_link_get_speed(rtap_netlink(rtap), rtap->ifindex, &rtap->speed);
+	rtap_link_get_speed(rtap->nl, &rtap->speed);
 	return rtap->speed;
 }
 
-/* Does the link deserve to be called up? Elsewhere, the carrier is all we know. */
+/* Does the link deserve to be called up? Out of sight, the carrier is all we know. */
 static bool
 link_is_up(const struct rtap_dev *rtap)
 {
 	struct rtap_link_info info;
 	unsigned int flags;
 
-	if (rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0)
+	if (rtap_link_get(rtap->nl, &info) == 0)
 		return (info.flags & IFF_UP) != 0 && info.carrier;
 	return rtap->carrier &&
 		rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == 0;
@@ -66,11 +66,10 @@ int
 rtap_is_removed(struct rte_eth_dev *dev)
 {
 	const struct rtap_dev *rtap = rtap_dev(dev);
-	struct rtap_link_info info;
 	unsigned int flags;
 
 	return rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == -EBADFD &&
-		rtap_link_get(rtap->nl, rtap->ifindex, &info) == -ENODEV;
+		!rtap_link_exists(rtap->nl);
 }
 
 /*
@@ -106,16 +105,16 @@ flag_name(unsigned int flag)
 }
 
 /*
- * Switch a flag of the interface. Where it is in another network namespace, or this process has
- * no right to, that is for the administrator to do, and not supported: which ethdev takes for an
- * answer when it restores its settings.
+ * Switch a flag of the interface. Where this process does not see it or has no right to, that is
+ * for the administrator to do, and not supported: which ethdev takes for an answer when it restores
+ * its settings.
  */
 static int
 set_flag(const struct rtap_dev *rtap, unsigned int flag, bool on)
 {
 	int ret;
 
-	ret = rtap_link_set_flags(rtap_netlink(rtap), rtap->ifindex, on ? flag : 0, flag);
+	ret = rtap_link_set_flags(rtap->nl, on ? flag : 0, flag);
 	if (ret == 0)
 		return 0;
 	PMD_LOG(WARNING, "%s: cannot switch '%s' %s: %s", rtap->ifname, flag_name(flag),
@@ -130,7 +129,7 @@ rtap_set_link_up(struct rte_eth_dev *dev)
 	struct rtap_link_info info;
 	int ret, up = 0;
 
-	ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
+	ret = rtap_link_get(rtap->nl, &info);
 	if (ret == 0 && (info.flags & IFF_UP) == 0)
 		up = set_flag(rtap, IFF_UP, true);
 	/* Elsewhere, or without the right, IFF_UP is left as it is. */
@@ -164,7 +163,7 @@ switch_flag(const struct rtap_dev *rtap, bool *ours, unsigned int flag, bool on)
 
 	if (!on && !*ours)
 		return 0;
-	if (on && rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0 &&
+	if (on && rtap_link_get(rtap->nl, &info) == 0 &&
 	    (info.flags & flag) != 0)
 		return 0;
 	ret = set_flag(rtap, flag, on);
@@ -229,13 +228,13 @@ kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
 	struct rtap_link_info info;
 	int ret;
 
-	ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
+	ret = rtap_link_get(rtap->nl, &info);
 	if (ret == 0) {
 		rtap->mtu = info.mtu;
 		if (info.mtu != mtu)
-			ret = rtap_link_set_mtu(rtap_netlink(rtap), rtap->ifindex, mtu);
+			ret = rtap_link_set_mtu(rtap->nl, mtu);
 	}
-	/* In another namespace: with luck as we left it, or what the application knows it to be. */
+	/* Out of sight: with luck as we left it, or what the application knows it to be. */
 	if (ret == -ENODEV && (rtap->mtu == 0 || mtu == rtap->mtu))
 		return 0;
 	if (ret == 0)
@@ -324,7 +323,7 @@ rtap_mtu_follow(struct rte_eth_dev *dev)
 	struct rtap_link_info info;
 
 	pthread_mutex_lock(&rtap->lock);
-	if (rtap->running && rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0) {
+	if (rtap->running && rtap_link_get(rtap->nl, &info) == 0) {
 		if (info.mtu != rtap->mtu) {
 			PMD_LOG(NOTICE, "%s: the MTU is now %u by another's hand, of the port %u",
 				rtap->ifname, info.mtu, dev->data->mtu);

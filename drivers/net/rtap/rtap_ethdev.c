@@ -138,14 +138,14 @@ configure_lro_limit(struct rte_eth_dev *dev)
 	if (max == rtap->gso_max)
 		return 0;
 	if (rtap->gso_max == 0) {
-		ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
+		ret = rtap_link_get(rtap->nl, &info);
 		if (ret == 0 && info.gso_max <= max)
 			return 0;
 		if (ret == 0)
 			rtap->gso_max_found = info.gso_max;
 	}
 	if (ret == 0)
-		ret = rtap_link_set_gso_max(rtap_netlink(rtap), rtap->ifindex,
+		ret = rtap_link_set_gso_max(rtap->nl,
 			max != 0 ? RTE_MIN(max, rtap->gso_max_found) : rtap->gso_max_found);
 	if (ret == 0)
 		rtap->gso_max = max;

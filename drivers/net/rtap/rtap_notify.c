@@ -26,6 +26,7 @@
 
 #include "rtap.h"
 #include "rtap_link.h"
+#include "rtap_netlink.h"
 
 /* Announcements read before other interrupts get their turn. */
 #define RTAP_NOTIFY_MAX 64
@@ -136,13 +137,14 @@ notify_open(struct rtap_notify **out, struct rte_eth_dev *dev)
 {
 	const struct rtap_dev *rtap = rtap_dev(dev);
 	struct rtap_notify *notify = calloc(1, sizeof(*notify));
+	bool everywhere;
 	int ret;
 
 	if (notify == NULL)
 		return -ENOMEM;
 	notify->dev = dev;
 	notify->ifindex = rtap->ifindex;
-	ret = rtap_netlink_subscribe(rtap->nl, &notify->sock);
+	ret = rtap->nl == NULL ? -ENODEV : rtap_netlink_listen(&notify->sock, &everywhere);
 	if (ret != 0)
 		goto free_notify;
 	notify->handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
@@ -179,7 +181,7 @@ rtap_notify_configure(struct rte_eth_dev *dev)
 				rtap->ifname, strerror(-ret));
 			return ret;
 		}
-		if (ret == -ENODEV || rtap_netlink(rtap) == NULL)
+		if (ret == -ENODEV)
 			PMD_LOG(NOTICE,
 				"%s: in another network namespace, link changes are not noticed",
 				rtap->ifname);

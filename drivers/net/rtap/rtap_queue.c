@@ -78,7 +78,7 @@ files_close_last(struct rtap_files *files)
  * thread; where there is none of that name, the kernel has just made another interface.
  */
 static bool
-is_of_interface(struct rtap_dev *rtap, int fd)
+is_of_interface(const struct rtap_dev *rtap, unsigned int ifindex, const char *name, int fd)
 {
 	struct rtap_link_info info;
 	ino_t ours, theirs;
@@ -86,35 +86,32 @@ is_of_interface(struct rtap_dev *rtap, int fd)
 	if (rtap_tap_get_netns(rtap_files_ctl(&rtap->files), &ours) == 0 &&
 	    rtap_tap_get_netns(fd, &theirs) == 0 && ours != theirs)
 		return false;
-	return rtap_link_get_by_name(rtap_netlink(rtap), rtap->ifname, &info) == 0 &&
-		info.ifindex == rtap->ifindex;
+	return rtap_link_get_by_name(rtap->nl, name, &info) == 0 && info.ifindex == ifindex;
 }
 
 static int
 files_open_next(struct rtap_dev *rtap)
 {
 	struct rtap_files *files = &rtap->files;
-	unsigned int flags;
+	struct rtap_link_info info;
 	int fd = -EBUSY, i, ret;
 
-	/* The name may have changed, and in this namespace it must be the interface's. */
-	if (rtap_netlink(rtap) == NULL)
-		return -ENODEV;
-	ret = rtap_tap_get_flags(rtap_files_ctl(files), &flags, rtap->ifname);
-	if (ret != 0)
-		return ret;
+	/* Files are opened by name, which must be the interface's in this namespace. */
+	ret = rtap_link_get(rtap->nl, &info);
+	if (ret != 0 || !info.here)
+		return ret != 0 ? ret : -EXDEV;
 	/* Queues that were closed a moment ago may still count. */
 	for (i = 0; (fd == -EBUSY || fd == -E2BIG) && i < RTAP_RETRIES; i++) {
 		if (i > 0)
 			rte_delay_us_sleep(RTAP_RETRY_US);
-		fd = rtap_tap_open(rtap->ifname, IFF_MULTI_QUEUE | rtap_napi_open_flag(rtap),
-			rtap->ifname);
+		fd = rtap_tap_open(info.ifname, IFF_MULTI_QUEUE | rtap_napi_open_flag(rtap),
+			info.ifname);
 	}
 	if (fd < 0)
 		return fd;
-	if (!is_of_interface(rtap, fd)) {
+	if (!is_of_interface(rtap, info.ifindex, info.ifname, fd)) {
 		close(fd);
-		return -ENODEV;
+		return -EXDEV;
 	}
 	ret = rtap_tap_set_sndbuf(fd, rtap->napi.sndbuf);
 	if (ret != 0) {

@@ -84,7 +84,7 @@ refresh_kernel(struct rtap_dev *rtap)
 {
 	struct rtap_link_info info;
 
-	if (rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0)
+	if (rtap_link_get(rtap->nl, &info) == 0)
 		memcpy(rtap->kernel, info.stats, sizeof(rtap->kernel));
 }
 
