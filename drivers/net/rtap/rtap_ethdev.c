@@ -166,21 +166,6 @@ configure_napi(struct rte_eth_dev *dev)
 	return rtap_napi_configure(rtap_dev(dev), large);
 }
 
-/* Without the right to change it, the MTU is the one that the interface has. */
-static int
-configure_mtu(struct rte_eth_dev *dev)
-{
-	struct rtap_dev *rtap = rtap_dev(dev);
-	int ret;
-
-	ret = rtap_kernel_mtu_set(rtap, dev->data->mtu);
-	if (ret != -EPERM)
-		return ret;
-	PMD_LOG(WARNING, "%s: the MTU of the port is %u", rtap->ifname, rtap->mtu);
-	dev->data->mtu = rtap->mtu;
-	return 0;
-}
-
 /* Packets that have waited since the port was stopped are old, and perhaps too large by now. */
 static void
 drain_files(const struct rtap_files *files)
@@ -203,11 +188,9 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 	if (ret == 0)
 		ret = configure_lro_limit(dev);
 	if (ret == 0)
-		ret = configure_mtu(dev);
+		ret = rtap_mtu_configure(dev, dev->data->dev_conf.rxmode.mtu);
 	if (ret == 0)
 		ret = rtap_files_resize(rtap, RTE_MAX(dev->data->nb_rx_queues, 1));
-	if (ret == 0)
-		ret = rtap_notify_configure(dev);
 	if (ret != 0)
 		return ret;
 	dev->data->scattered_rx = 0; /* until a queue is started so */
@@ -215,7 +198,7 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 	return 0;
 }
 
-/* Changes from now on are news to the application. */
+/* What becomes of the link from now on is news to the application. */
 static void
 set_running(struct rte_eth_dev *dev, bool running)
 {
@@ -223,6 +206,9 @@ set_running(struct rte_eth_dev *dev, bool running)
 
 	pthread_mutex_lock(&rtap->lock);
 	rtap->running = running;
+	rtap->mtu_room = rtap->mtu_asked;
+	if (running)
+		rtap_follow_look(dev);
 	rtap->link_told = dev->data->dev_link.link_status == RTE_ETH_LINK_UP;
 	pthread_mutex_unlock(&rtap->lock);
 }
@@ -242,7 +228,6 @@ rtap_dev_start(struct rte_eth_dev *dev)
 		return ret;
 	}
 	set_running(dev, true);
-	rtap_mtu_follow(dev);
 	return 0;
 }
 
@@ -304,7 +289,7 @@ rtap_dev_close(struct rte_eth_dev *dev)
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
-	rtap_notify_close(rtap);
+	rtap_notify_remove(dev);
 	rtap_telemetry_remove(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		rtap_rx_queue_release(dev, i);
@@ -362,20 +347,41 @@ static const struct eth_dev_ops rtap_ops = {
  * Probe and remove
  */
 
+/* From now on the port is as the interface is, unless that cannot be seen. */
+static int
+watch(struct rte_eth_dev *dev)
+{
+	struct rtap_dev *rtap = rtap_dev(dev);
+	int ret;
+
+	if (rtap->nl == NULL)
+		return 0;
+	ret = rtap_notify_add(dev);
+	if (ret != 0) {
+		PMD_LOG(ERR, "%s: cannot watch the interface: %s", rtap->ifname, strerror(-ret));
+		return ret;
+	}
+	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
+	return 0;
+}
+
 static int
 rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 {
 	struct rtap_dev *rtap = rtap_dev(dev);
 	int ret;
 
+	pthread_mutex_init(&rtap->lock, NULL);
 	ret = rtap_iface_open(rtap, args, dev->device->name);
 	if (ret != 0)
-		return ret;
+		goto destroy_lock;
 	dev->data->mac_addrs = &rtap->mac;
 	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
-	if (rtap->nl != NULL)
-		dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
-	pthread_mutex_init(&rtap->lock, NULL);
+	if (rtap->mtu != 0)
+		dev->data->mtu = rtap->mtu;
+	ret = watch(dev);
+	if (ret != 0)
+		goto close_iface;
 	dev->data->dev_link.link_speed = rtap->speed;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
 	dev->data->dev_link.link_autoneg = RTE_ETH_LINK_FIXED;
@@ -392,6 +398,13 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 		rtap->caps.uring ? "io_uring" : "readv/writev",
 		rtap->caps.sqpoll ? ", sqpoll" : "");
 	return 0;
+
+close_iface:
+	dev->data->mac_addrs = NULL; /* part of the private data */
+	rtap_iface_close(rtap);
+destroy_lock:
+	pthread_mutex_destroy(&rtap->lock);
+	return ret;
 }
 
 static int
