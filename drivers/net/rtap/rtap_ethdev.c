@@ -235,7 +235,8 @@ static int
 rtap_dev_stop(struct rte_eth_dev *dev)
 {
 	set_running(dev, false);
-	rtap_carrier_set(rtap_dev(dev), false);
+	if (rtap_is_removed(dev) == 0)
+		rtap_carrier_set(rtap_dev(dev), false);
 	rtap_queues_stop(dev);
 	rtap_link_update(dev, 0);
 	return 0;
