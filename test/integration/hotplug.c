@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/seccomp.h>
@@ -200,10 +201,10 @@ static void
 no_privilege(void)
 {
 	rig_case("without CAP_NET_ADMIN");
-	rig_set_net_admin(false);
+	rig_set_capability(CAP_NET_ADMIN, false);
 	must_fail("iface=forbidden");
 	must_fail("");
-	rig_set_net_admin(true);
+	rig_set_capability(CAP_NET_ADMIN, true);
 }
 
 static void
@@ -227,6 +228,7 @@ live_with_files(rlim_t limit, rlim_t enough)
 	set_file_limit(limit);
 	ret = port_try_attach("net_rtap0", "");
 	set_file_limit(enough);
+	rig_settle();
 	if (ret != 0)
 		return false;
 	port_find(&port, "net_rtap0");
@@ -241,6 +243,7 @@ live_with_files(rlim_t limit, rlim_t enough)
 		traffic(&port);
 	}
 	close_and_look(&port);
+	rig_settle();
 	return ret == 0;
 }
 
