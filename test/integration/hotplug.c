@@ -197,27 +197,14 @@ taken_names(void)
 	port_close(&port);
 }
 
-/* Capabilities are a thread's own: this one lays one down for a while. */
-static void
-set_net_admin(bool on)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
-	const uint32_t bit = 1U << CAP_NET_ADMIN;
-
-	CHECK(syscall(SYS_capget, &header, caps) == 0, "capget: %s", strerror(errno));
-	caps[0].effective = on ? caps[0].effective | bit : caps[0].effective & ~bit;
-	CHECK(syscall(SYS_capset, &header, caps) == 0, "capset: %s", strerror(errno));
-}
-
 static void
 no_privilege(void)
 {
 	rig_case("without CAP_NET_ADMIN");
-	set_net_admin(false);
+	rig_set_capability(CAP_NET_ADMIN, false);
 	must_fail("iface=forbidden");
 	must_fail("");
-	set_net_admin(true);
+	rig_set_capability(CAP_NET_ADMIN, true);
 }
 
 static void
@@ -241,6 +228,7 @@ live_with_files(rlim_t limit, rlim_t enough)
 	set_file_limit(limit);
 	ret = port_try_attach("net_rtap0", "");
 	set_file_limit(enough);
+	rig_settle();
 	if (ret != 0)
 		return false;
 	port_find(&port, "net_rtap0");
@@ -255,6 +243,7 @@ live_with_files(rlim_t limit, rlim_t enough)
 		traffic(&port);
 	}
 	close_and_look(&port);
+	rig_settle();
 	return ret == 0;
 }
 

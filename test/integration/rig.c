@@ -9,21 +9,27 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <liburing.h>
+#include <linux/capability.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <netpacket/packet.h>
 
+#include <rte_alarm.h>
 #include <rte_bus_vdev.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
@@ -31,6 +37,7 @@
 #include <rte_ip.h>
 #include <rte_malloc.h>
 #include <rte_memzone.h>
+#include <rte_stdatomic.h>
 #include <rte_string_fns.h>
 #include <rte_udp.h>
 
@@ -302,6 +309,66 @@ rig_output(const char *format, ...)
 	return text;
 }
 
+
+/* Capabilities are a thread's own. */
+void
+rig_set_capability(unsigned int cap, bool on)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+	const uint32_t bit = 1U << cap;
+
+	CHECK(syscall(SYS_capget, &header, caps) == 0, "capget: %s", strerror(errno));
+	caps[0].effective = on ? caps[0].effective | bit : caps[0].effective & ~bit;
+	CHECK(syscall(SYS_capset, &header, caps) == 0, "capset: %s", strerror(errno));
+}
+
+static void
+set_flag(void *flag)
+{
+	rte_atomic_store_explicit((RTE_ATOMIC(bool) *)flag, true, rte_memory_order_release);
+}
+
+void
+rig_settle(void)
+{
+	static RTE_ATOMIC(bool) done;
+
+	rte_atomic_store_explicit(&done, false, rte_memory_order_release);
+	CHECK_OK(rte_eal_alarm_set(1000, set_flag, (void *)&done));
+	WAIT_FOR(rte_atomic_load_explicit(&done, rte_memory_order_acquire), "no alarm");
+}
+
+pid_t
+rig_fork_namespace(void)
+{
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	CHECK_OK(pipe(ready));
+	pid = fork();
+	if (pid == 0) {
+		close(ready[0]);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (unshare(CLONE_NEWNET) != 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		close(ready[1]);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	CHECK(pid > 0 && read(ready[0], &byte, 1) == 1, "no other namespace");
+	close(ready[0]);
+	return pid;
+}
+
+void
+rig_end_namespace(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	CHECK(waitpid(pid, NULL, 0) == pid, "waitpid: %s", strerror(errno));
+}
 
 /*
  * Leaks

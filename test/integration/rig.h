@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/types.h>
 
 #include <rte_ethdev.h>
 #include <rte_ether.h>
@@ -92,6 +93,20 @@ char *rig_output(const char *format, ...) __rte_format_printf(1, 2);
 void rig_need(const char *tool);
 /** Set one of the namespace's settings below /proc/sys/net. Returns whether that is allowed. */
 bool rig_sysctl(const char *name, const char *value);
+
+/** Lay a capability down, or take it up again: this thread alone, and those it makes. */
+void rig_set_capability(unsigned int cap, bool on);
+
+/** A process in a network namespace of its own, which ends with this one. */
+pid_t rig_fork_namespace(void);
+/** End it, and with it the namespace. */
+void rig_end_namespace(pid_t pid);
+
+/**
+ * Wait until DPDK's thread for interrupts is done with what it was told: it makes a file of its own
+ * anew when a source has come or gone.
+ */
+void rig_settle(void);
 
 unsigned int rig_random(unsigned int below);
 

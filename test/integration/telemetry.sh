@@ -71,6 +71,7 @@ is 0 device net_rtap0
 is 0 interface tap0
 is 0 ifindex "$(near cat /sys/class/net/tap0/ifindex)"
 is 0 netns "$(near readlink /proc/self/ns/net)"
+is 0 place here
 is 0 created 1
 is 0 persist 0
 is 0 multi_queue 1
@@ -189,6 +190,18 @@ is 0 interface other
 near ip link set other netns far
 is 0 interface other
 is 0 netns "$(far readlink /proc/self/ns/net)"
+elsewhere()
+{
+	[[ $(value 0 place) == elsewhere ]]
+}
+wait_for 30 elsewhere || die "port 0: place is '$(value 0 place)'"
+is 0 ifindex "$(far cat /sys/class/net/other/ifindex)"
+far ip link set other promisc on
+promiscuous()
+{
+	[[ $(value 0 promiscuous) == 1 ]]
+}
+wait_for 30 promiscuous || die "port 0 does not see promiscuous mode"
 
 # Ports come and go, and queues with them, while somebody asks.
 ask /rtap/info,1 "" 2 >$work/last &

@@ -17,13 +17,15 @@
  * rtap_queue.c		set-up, start and stop of queues, which file serves which queue
  * rtap_rx.c rtap_tx.c	data path
  * rtap_intr.c		waiting for packets: Rx interrupts, power-aware polling
- * rtap_notify.c	what the kernel tells of the interface: link interrupt, removal, MTU
+ * rtap_follow.c	what others do to the interface becomes the state of the port
+ * rtap_notify.c	when to look: announcements of the kernel
  * rtap_ring.c		batches of reads and writes: io_uring, or readv/writev
  * rtap_sqpoll.c	the same with a kernel thread that submits
  * rtap_vnet*.h		virtio-net header <-> mbuf
  * rtap_tap.c		the TAP file: ioctl
  * rtap_bpf.c		programs for the kernel to run
- * rtap_link.c		the interface behind it: netlink
+ * rtap_link.c		the interface behind it
+ * rtap_netlink.c	netlink, and other network namespaces
  * rtap_napi.c		NAPI of the interface: threads and the send buffer
  * rtap_stats.c		statistics
  * rtap_telemetry.c	what a port has negotiated, by telemetry
@@ -128,6 +130,9 @@ struct rtap_port_stats {
 	struct rtap_tx_stats tx;
 	struct rtap_ring_stats tx_ring;
 	uint64_t kernel[RTAP_KERNEL_STATS];
+	/* Not counted: what the interface is in, 0 or 1. */
+	uint64_t promiscuous;
+	uint64_t allmulticast;
 };
 
 /*
@@ -245,22 +250,37 @@ struct rtap_files {
 };
 
 struct rtap_netlink;
-struct rtap_notify;
+
+/* Where the interface was seen last. */
+enum rtap_where {
+	RTAP_HERE,		/* in the network namespace of the process */
+	RTAP_ELSEWHERE,
+	RTAP_UNSEEN,		/* and where that is may not be known */
+	RTAP_REMOVED,
+};
 
 /* The lock protects what the thread of DPDK that handles interrupts has to do with, too. */
 struct rtap_dev {
 	pthread_mutex_t lock;
 	bool running;			/* so the queues stay as they are; under the lock */
 	bool link_told;			/* up, as the application knows it; under the lock */
+	bool removal_told;		/* the same, */
+	bool news;			/* and of changes that it has not been told of */
+	enum rtap_where where;
 	char ifname[IF_NAMESIZE];
 	unsigned int ifindex;
+	ino_t netns;			/* in which that is; 0: not known */
 	bool carrier;			/* as we set it */
 	bool created;			/* the interface was made by this port, */
 	bool persistent;		/* and outlives it */
 	bool promiscuous;		/* switched on by us, */
 	bool allmulticast;		/* to be switched off on close */
+	bool promiscuous_now;		/* in effect, by us or others; under the lock */
+	bool allmulticast_now;
 	uint32_t speed;			/* in Mb/s, as the kernel last reported it */
 	uint16_t mtu;			/* of the interface, 0: not known; under the lock */
+	uint16_t mtu_asked;		/* by the application: queues must have room for it */
+	uint16_t mtu_room;		/* for which they have, or were said not to */
 	uint16_t min_mtu;
 	uint16_t max_mtu;
 	unsigned int offload;		/* TUN_F_* in force */
@@ -274,8 +294,7 @@ struct rtap_dev {
 	struct rtap_napi napi;
 	struct rtap_sqpoll sqpoll;
 	struct rtap_files files;
-	struct rtap_netlink *nl;	/* for rtap_netlink() */
-	struct rtap_notify *notify;	/* NULL: not asked for */
+	struct rtap_netlink *nl;	/* NULL: the interface cannot be seen */
 	struct rte_intr_handle *intr_handle;	/* of the Rx queues */
 	int intr_ready_fd;
 	struct rte_ether_addr macs[RTAP_MAC_ADDRS];	/* for ethdev; the first is the own */
@@ -309,8 +328,6 @@ rtap_dev(const struct rte_eth_dev *dev)
 int rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *device);
 /** Delete the interface, or leave it in good order if it persists. Queues are closed. */
 void rtap_iface_close(struct rtap_dev *rtap);
-/** Netlink, if it sees the interface; NULL if that is, or goes, to another network namespace. */
-struct rtap_netlink *rtap_netlink(const struct rtap_dev *rtap);
 
 /* rtap_given.c */
 
@@ -327,13 +344,13 @@ void rtap_given_release(const struct rtap_files *files);
 /* rtap_ctrl.c */
 
 int rtap_carrier_set(struct rtap_dev *rtap, bool on);
-/** Set the MTU of the interface alone; see rtap_mtu_set(). */
-int rtap_kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu);
+/** Set the MTU of the interface and the port; queues do not run. */
+int rtap_mtu_configure(struct rte_eth_dev *dev, uint16_t mtu);
 /**
- * Make room for the frames of the MTU that the interface has, which may not be the port's any
- * more. Says so if somebody else has changed it. Does nothing unless the port runs.
+ * The interface has this MTU: make it the port's, and queues that run have room for its frames.
+ * Say so if somebody else has changed it. Call it under the lock.
  */
-void rtap_mtu_follow(struct rte_eth_dev *dev);
+void rtap_mtu_follow(struct rte_eth_dev *dev, uint16_t mtu);
 /** Has the interface been deleted? Not if it is in another network namespace. */
 int rtap_is_removed(struct rte_eth_dev *dev);
 int rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete);
@@ -371,6 +388,22 @@ int rtap_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint3
 void rtap_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index);
 int rtap_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *addrs, uint32_t n);
 int rtap_vlan_filter_set(struct rte_eth_dev *dev, uint16_t id, int on);
+/* rtap_follow.c */
+
+/* What is to be done after rtap_follow(): in this order, without the lock. */
+#define RTAP_LOOK_AGAIN	(1U << 0)	/* in a while, the kernel will not tell */
+#define RTAP_TELL_LSC	(1U << 1)
+#define RTAP_TELL_RMV	(1U << 2)
+
+/** Have the port be as its interface is. Returns what is to be done. */
+unsigned int rtap_follow(struct rte_eth_dev *dev);
+/**
+ * The same, under the lock; the application is told by the next rtap_follow().
+ *
+ * @return
+ *   0 if the link is another than before, else -1: as rte_eth_linkstatus_set().
+ */
+int rtap_follow_look(struct rte_eth_dev *dev);
 
 /* rtap_queue.c */
 
@@ -463,12 +496,12 @@ int rtap_get_monitor_addr(void *queue, struct rte_power_monitor_cond *cond);
 
 /* rtap_notify.c */
 
-/**
- * Watch the interface or cease to, as the configuration asks: link and removal interrupt.
- * Returns 0, also where the interface cannot be watched, or a negative errno after a message.
- */
-int rtap_notify_configure(struct rte_eth_dev *dev);
-void rtap_notify_close(struct rtap_dev *rtap);
+/** Look at the port now, and when its interface may have changed. 0 or a negative errno. */
+int rtap_notify_add(struct rte_eth_dev *dev);
+/** Cease to; nobody looks when this returns, unless it is called from a callback of the port. */
+void rtap_notify_remove(const struct rte_eth_dev *dev);
+/** The interface has another index, or is in another namespace. Call it under the lock. */
+void rtap_notify_watch(const struct rte_eth_dev *dev);
 
 /* rtap_stats.c */
 

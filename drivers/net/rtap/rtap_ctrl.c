@@ -18,42 +18,14 @@
  * Link
  */
 
-/* Somebody may have set it with ethtool. Elsewhere, it is taken to be as it was. */
-static uint32_t
-link_speed(struct rtap_dev *rtap)
-{
-	rtap_link_get_speed(rtap_netlink(rtap), rtap->ifindex, &rtap->speed);
-	return rtap->speed;
-}
-
-/* Does the link deserve to be called up? Elsewhere, the carrier is all we know. */
-static bool
-link_is_up(const struct rtap_dev *rtap)
-{
-	struct rtap_link_info info;
-	unsigned int flags;
-
-	if (rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0)
-		return (info.flags & IFF_UP) != 0 && info.carrier;
-	return rtap->carrier &&
-		rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == 0;
-}
-
-/* Asking and telling is one step, lest an older answer replaces a newer one. */
 int
 rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete __rte_unused)
 {
 	struct rtap_dev *rtap = rtap_dev(dev);
-	struct rte_eth_link link = {
-		.link_speed = link_speed(rtap_dev(dev)),
-		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
-		.link_autoneg = RTE_ETH_LINK_FIXED,
-	};
 	int ret;
 
 	pthread_mutex_lock(&rtap->lock);
-	link.link_status = link_is_up(rtap) ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
-	ret = rte_eth_linkstatus_set(dev, &link);
+	ret = rtap_follow_look(dev);
 	pthread_mutex_unlock(&rtap->lock);
 	return ret;
 }
@@ -66,11 +38,10 @@ int
 rtap_is_removed(struct rte_eth_dev *dev)
 {
 	const struct rtap_dev *rtap = rtap_dev(dev);
-	struct rtap_link_info info;
 	unsigned int flags;
 
 	return rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == -EBADFD &&
-		rtap_link_get(rtap->nl, rtap->ifindex, &info) == -ENODEV;
+		!rtap_link_exists(rtap->nl);
 }
 
 /*
@@ -106,16 +77,16 @@ flag_name(unsigned int flag)
 }
 
 /*
- * Switch a flag of the interface. Where it is in another network namespace, or this process has
- * no right to, that is for the administrator to do, and not supported: which ethdev takes for an
- * answer when it restores its settings.
+ * Switch a flag of the interface. Where this process does not see it or has no right to, that is
+ * for the administrator to do, and not supported: which ethdev takes for an answer when it restores
+ * its settings.
  */
 static int
 set_flag(const struct rtap_dev *rtap, unsigned int flag, bool on)
 {
 	int ret;
 
-	ret = rtap_link_set_flags(rtap_netlink(rtap), rtap->ifindex, on ? flag : 0, flag);
+	ret = rtap_link_set_flags(rtap->nl, on ? flag : 0, flag);
 	if (ret == 0)
 		return 0;
 	PMD_LOG(WARNING, "%s: cannot switch '%s' %s: %s", rtap->ifname, flag_name(flag),
@@ -130,7 +101,7 @@ rtap_set_link_up(struct rte_eth_dev *dev)
 	struct rtap_link_info info;
 	int ret, up = 0;
 
-	ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
+	ret = rtap_link_get(rtap->nl, &info);
 	if (ret == 0 && (info.flags & IFF_UP) == 0)
 		up = set_flag(rtap, IFF_UP, true);
 	/* Elsewhere, or without the right, IFF_UP is left as it is. */
@@ -152,24 +123,39 @@ rtap_set_link_down(struct rte_eth_dev *dev)
 	return ret;
 }
 
+/* What this port has done is not news. */
+static void
+note_modes(struct rtap_dev *rtap)
+{
+	struct rtap_link_info info;
+
+	if (rtap_link_get(rtap->nl, &info) != 0)
+		return;
+	rtap->promiscuous_now = info.promiscuous;
+	rtap->allmulticast_now = info.allmulticast;
+}
+
 /*
  * What somebody else has switched on stays theirs, whatever the application says: ethdev
  * disables both modes on each start of a port that has not enabled them.
  */
 static int
-switch_flag(const struct rtap_dev *rtap, bool *ours, unsigned int flag, bool on)
+switch_flag(struct rtap_dev *rtap, bool *ours, unsigned int flag, bool on)
 {
 	struct rtap_link_info info;
-	int ret;
+	int ret = 0;
 
 	if (!on && !*ours)
 		return 0;
-	if (on && rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0 &&
-	    (info.flags & flag) != 0)
-		return 0;
-	ret = set_flag(rtap, flag, on);
-	if (ret == 0)
-		*ours = on;
+	pthread_mutex_lock(&rtap->lock);
+	if (!on || rtap_link_get(rtap->nl, &info) != 0 || (info.flags & flag) == 0) {
+		ret = set_flag(rtap, flag, on);
+		if (ret == 0) {
+			*ours = on;
+			note_modes(rtap);
+		}
+	}
+	pthread_mutex_unlock(&rtap->lock);
 	return ret;
 }
 
@@ -226,26 +212,46 @@ rtap_allmulticast_disable(struct rte_eth_dev *dev)
 }
 
 /*
- * ethdev sets the address again on each start. The kernel forgets all neighbours then, those set
- * by hand included, even if it is the address that the interface has.
+ * The kernel forgets all neighbours when it is told of an address, those set by hand included, even
+ * if it is the address that the interface has.
  */
-int
-rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
+static int
+set_mac(const struct rtap_dev *rtap, const struct rte_ether_addr *mac)
 {
-	const struct rtap_dev *rtap = rtap_dev(dev);
 	int fd = rtap_files_ctl(&rtap->files);
 	struct rte_ether_addr now;
 	int ret = 0;
 
 	if (rtap_tap_get_mac(fd, &now) != 0 || !rte_is_same_ether_addr(&now, mac))
 		ret = rtap_tap_set_mac(fd, mac);
-	if (ret != 0) {
+	if (ret != 0)
 		PMD_LOG(ERR, "%s: cannot set MAC address " RTE_ETHER_ADDR_PRT_FMT ": %s",
 			rtap->ifname, RTE_ETHER_ADDR_BYTES(mac), strerror(-ret));
-		return ret;
+	return ret;
+}
+
+/*
+ * ethdev sets its own copy of the address again on each start. The interface may have got another
+ * a moment ago, which is the one to have then.
+ */
+int
+rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
+{
+	struct rte_ether_addr *own = &dev->data->mac_addrs[0];
+	struct rtap_dev *rtap = rtap_dev(dev);
+	int ret = 0;
+
+	pthread_mutex_lock(&rtap->lock);
+	if (mac == own)
+		rtap_follow_look(dev);
+	else
+		ret = set_mac(rtap, mac);
+	if (ret == 0 && mac != own) {
+		*own = *mac;
+		ret = rtap_filter_update(dev);
 	}
-	dev->data->mac_addrs[0] = *mac;
-	return rtap_filter_apply(dev);
+	pthread_mutex_unlock(&rtap->lock);
+	return ret;
 }
 
 /*
@@ -254,35 +260,44 @@ rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 
 /* The administrator may have changed it. To leave it as it is takes no capability. */
 static int
-kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
+set_mtu(struct rte_eth_dev *dev, uint16_t mtu)
 {
+	struct rtap_dev *rtap = rtap_dev(dev);
 	struct rtap_link_info info;
 	int ret;
 
-	ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
+	ret = rtap_link_get(rtap->nl, &info);
 	if (ret == 0) {
 		rtap->mtu = info.mtu;
 		if (info.mtu != mtu)
-			ret = rtap_link_set_mtu(rtap_netlink(rtap), rtap->ifindex, mtu);
-	}
-	/* In another namespace: with luck as we left it, or what the application knows it to be. */
-	if (ret == -ENODEV && (rtap->mtu == 0 || mtu == rtap->mtu))
-		return 0;
-	if (ret == 0)
-		rtap->mtu = mtu;
-	else
+			ret = rtap_link_set_mtu(rtap->nl, mtu);
+		if (ret == 0)
+			rtap->mtu = mtu;
+	} else if (ret == -ENODEV && (rtap->mtu == 0 || mtu == rtap->mtu))
+		ret = 0; /* as we left it, or what the application knows it to be */
+	if (ret != 0) {
 		PMD_LOG(ERR, "%s: cannot change MTU from %u to %u: %s", rtap->ifname,
 			rtap->mtu, mtu, rtap_link_strerror(ret));
-	return ret;
+		return ret;
+	}
+	rtap->mtu_asked = rtap->mtu_room = mtu;
+	dev->data->mtu = mtu;
+	return 0;
 }
 
+/* Without the right to change it, the MTU is the one that the interface has. */
 int
-rtap_kernel_mtu_set(struct rtap_dev *rtap, uint16_t mtu)
+rtap_mtu_configure(struct rte_eth_dev *dev, uint16_t mtu)
 {
+	struct rtap_dev *rtap = rtap_dev(dev);
 	int ret;
 
 	pthread_mutex_lock(&rtap->lock);
-	ret = kernel_mtu_set(rtap, mtu);
+	ret = set_mtu(dev, mtu);
+	if (ret == -EPERM) {
+		PMD_LOG(WARNING, "%s: the MTU of the port is %u", rtap->ifname, rtap->mtu);
+		ret = set_mtu(dev, rtap->mtu);
+	}
 	pthread_mutex_unlock(&rtap->lock);
 	return ret;
 }
@@ -340,30 +355,30 @@ rtap_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 	ret = check_rx_room(dev, mtu);
 	if (ret == 0) {
 		grow_rx_room(dev, mtu);
-		ret = kernel_mtu_set(rtap, mtu);
+		ret = set_mtu(dev, mtu);
 	}
 	pthread_mutex_unlock(&rtap->lock);
 	return ret;
 }
 
-/* The MTU of the port stays the application's. Where the buffers are too small, the log says so. */
+/* ethdev has an MTU of its own while it configures the port: only a change is taken over. */
 void
-rtap_mtu_follow(struct rte_eth_dev *dev)
+rtap_mtu_follow(struct rte_eth_dev *dev, uint16_t mtu)
 {
 	struct rtap_dev *rtap = rtap_dev(dev);
-	struct rtap_link_info info;
 
-	pthread_mutex_lock(&rtap->lock);
-	if (rtap->running && rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0) {
-		if (info.mtu != rtap->mtu) {
-			PMD_LOG(NOTICE, "%s: the MTU is now %u by another's hand, of the port %u",
-				rtap->ifname, info.mtu, dev->data->mtu);
-			rtap->mtu = info.mtu;
-			check_rx_room(dev, info.mtu);
-		}
-		grow_rx_room(dev, info.mtu);
+	if (mtu != rtap->mtu) {
+		PMD_LOG(INFO, "%s: the MTU is now %u instead of %u", rtap->ifname, mtu, rtap->mtu);
+		rtap->mtu = mtu;
+		dev->data->mtu = mtu;
+		rtap->news = true;
 	}
-	pthread_mutex_unlock(&rtap->lock);
+	if (!rtap->running)
+		return;
+	if (mtu != rtap->mtu_room)
+		check_rx_room(dev, mtu);
+	rtap->mtu_room = mtu;
+	grow_rx_room(dev, mtu);
 }
 
 int

@@ -139,14 +139,14 @@ configure_lro_limit(struct rte_eth_dev *dev)
 	if (max == rtap->gso_max)
 		return 0;
 	if (rtap->gso_max == 0) {
-		ret = rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info);
+		ret = rtap_link_get(rtap->nl, &info);
 		if (ret == 0 && info.gso_max <= max)
 			return 0;
 		if (ret == 0)
 			rtap->gso_max_found = info.gso_max;
 	}
 	if (ret == 0)
-		ret = rtap_link_set_gso_max(rtap_netlink(rtap), rtap->ifindex,
+		ret = rtap_link_set_gso_max(rtap->nl,
 			max != 0 ? RTE_MIN(max, rtap->gso_max_found) : rtap->gso_max_found);
 	if (ret == 0)
 		rtap->gso_max = max;
@@ -165,21 +165,6 @@ configure_napi(struct rte_eth_dev *dev)
 			RTAP_TX_OFFLOADS_TUNNEL)) != 0;
 
 	return rtap_napi_configure(rtap_dev(dev), large);
-}
-
-/* Without the right to change it, the MTU is the one that the interface has. */
-static int
-configure_mtu(struct rte_eth_dev *dev)
-{
-	struct rtap_dev *rtap = rtap_dev(dev);
-	int ret;
-
-	ret = rtap_kernel_mtu_set(rtap, dev->data->mtu);
-	if (ret != -EPERM)
-		return ret;
-	PMD_LOG(WARNING, "%s: the MTU of the port is %u", rtap->ifname, rtap->mtu);
-	dev->data->mtu = rtap->mtu;
-	return 0;
 }
 
 /* Packets that have waited since the port was stopped are old, and perhaps too large by now. */
@@ -204,13 +189,11 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 	if (ret == 0)
 		ret = configure_lro_limit(dev);
 	if (ret == 0)
-		ret = configure_mtu(dev);
+		ret = rtap_mtu_configure(dev, dev->data->dev_conf.rxmode.mtu);
 	if (ret == 0)
 		ret = rtap_files_resize(rtap, RTE_MAX(dev->data->nb_rx_queues, 1));
 	if (ret == 0)
 		ret = rtap_filter_apply(dev);
-	if (ret == 0)
-		ret = rtap_notify_configure(dev);
 	if (ret != 0)
 		return ret;
 	dev->data->scattered_rx = 0; /* until a queue is started so */
@@ -218,7 +201,7 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 	return 0;
 }
 
-/* Changes from now on are news to the application. */
+/* What becomes of the link from now on is news to the application. */
 static void
 set_running(struct rte_eth_dev *dev, bool running)
 {
@@ -226,6 +209,9 @@ set_running(struct rte_eth_dev *dev, bool running)
 
 	pthread_mutex_lock(&rtap->lock);
 	rtap->running = running;
+	rtap->mtu_room = rtap->mtu_asked;
+	if (running)
+		rtap_follow_look(dev);
 	rtap->link_told = dev->data->dev_link.link_status == RTE_ETH_LINK_UP;
 	pthread_mutex_unlock(&rtap->lock);
 }
@@ -251,7 +237,6 @@ rtap_dev_start(struct rte_eth_dev *dev)
 		return ret;
 	}
 	set_running(dev, true);
-	rtap_mtu_follow(dev);
 	return 0;
 }
 
@@ -259,7 +244,8 @@ static int
 rtap_dev_stop(struct rte_eth_dev *dev)
 {
 	set_running(dev, false);
-	rtap_carrier_set(rtap_dev(dev), false);
+	if (rtap_is_removed(dev) == 0)
+		rtap_carrier_set(rtap_dev(dev), false);
 	rtap_filter_stop(dev);
 	rtap_queues_stop(dev);
 	rtap_link_update(dev, 0);
@@ -314,7 +300,7 @@ rtap_dev_close(struct rte_eth_dev *dev)
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
-	rtap_notify_close(rtap);
+	rtap_notify_remove(dev);
 	rtap_telemetry_remove(dev);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		rtap_rx_queue_release(dev, i);
@@ -377,21 +363,42 @@ static const struct eth_dev_ops rtap_ops = {
  * Probe and remove
  */
 
+/* From now on the port is as the interface is, unless that cannot be seen. */
+static int
+watch(struct rte_eth_dev *dev)
+{
+	struct rtap_dev *rtap = rtap_dev(dev);
+	int ret;
+
+	if (rtap->nl == NULL)
+		return 0;
+	ret = rtap_notify_add(dev);
+	if (ret != 0) {
+		PMD_LOG(ERR, "%s: cannot watch the interface: %s", rtap->ifname, strerror(-ret));
+		return ret;
+	}
+	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
+	return 0;
+}
+
 static int
 rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 {
 	struct rtap_dev *rtap = rtap_dev(dev);
 	int ret;
 
+	pthread_mutex_init(&rtap->lock, NULL);
 	ret = rtap_iface_open(rtap, args, dev->device->name);
 	if (ret != 0)
-		return ret;
+		goto destroy_lock;
 	rtap_filter_open(rtap);
 	dev->data->mac_addrs = rtap->macs;
 	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
-	if (rtap->nl != NULL)
-		dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
-	pthread_mutex_init(&rtap->lock, NULL);
+	if (rtap->mtu != 0)
+		dev->data->mtu = rtap->mtu;
+	ret = watch(dev);
+	if (ret != 0)
+		goto close_iface;
 	dev->data->dev_link.link_speed = rtap->speed;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
 	dev->data->dev_link.link_autoneg = RTE_ETH_LINK_FIXED;
@@ -408,6 +415,14 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 		rtap->caps.uring ? "io_uring" : "readv/writev",
 		rtap_sqpoll_name(&rtap->caps));
 	return 0;
+
+close_iface:
+	dev->data->mac_addrs = NULL; /* part of the private data */
+	rtap_filter_close(rtap);
+	rtap_iface_close(rtap);
+destroy_lock:
+	pthread_mutex_destroy(&rtap->lock);
+	return ret;
 }
 
 static int

@@ -19,27 +19,12 @@
 
 #include "rtap.h"
 #include "rtap_link.h"
+#include "rtap_netlink.h"
 #include "rtap_tap.h"
 
 /* How long to wait for a process that was killed to let go of an interface. */
 #define RTAP_BUSY_RETRIES 200
 #define RTAP_BUSY_RETRY_US 10000
-
-struct rtap_netlink *
-rtap_netlink(const struct rtap_dev *rtap)
-{
-	ino_t netns;
-	int ret;
-
-	if (rtap->nl == NULL)
-		return NULL;
-	ret = rtap_tap_get_netns(rtap_files_ctl(&rtap->files), &netns);
-	if (ret == 0 && rtap_netlink_netns(rtap->nl) != 0 &&
-	    netns != rtap_netlink_netns(rtap->nl))
-		return NULL;
-	/* No right to ask or no file left to ask with: netlink will tell. Deleted: it must not. */
-	return ret == -EBADFD ? NULL : rtap->nl;
-}
 
 /* What the user should know or do when /dev/net/tun cannot be opened; NULL: it can. */
 static const char *
@@ -258,14 +243,15 @@ tap_init_offload(struct rtap_dev *rtap, const struct rtap_devargs *args)
  * and it will be switched off anyway.
  */
 static bool
-has_our_carrier(const struct rtap_dev *rtap, unsigned int ifindex)
+has_our_carrier(const struct rtap_dev *rtap)
 {
 	int fd = rtap->files.fds[0], on;
 	struct rtap_link_info info;
 
 	for (on = 1; on >= 0; on--)
 		if (rtap_tap_set_carrier(fd, on) != 0 ||
-		    rtap_link_get(rtap->nl, ifindex, &info) != 0 || info.carrier != (on != 0))
+		    rtap_link_get_by_name(rtap->nl, rtap->ifname, &info) != 0 ||
+		    info.carrier != (on != 0))
 			return false;
 	return true;
 }
@@ -277,13 +263,18 @@ given_find(struct rtap_dev *rtap, struct rtap_link_info *info)
 	int ret;
 
 	rtap->carrier_after = true; /* as it is when a file is opened */
-	ret = rtap_link_get_by_name(rtap_netlink(rtap), rtap->ifname, info);
+	ret = rtap_link_get(rtap->nl, info);
+	if (ret == 0)
+		rtap->carrier_after = info->carrier;
+	if (rtap->nl == NULL || (ret == 0 && rtap_netlink_netns(rtap->nl) != 0))
+		return ret;
+	ret = rtap_link_get_by_name(rtap->nl, rtap->ifname, info);
 	if (ret != 0)
 		return ret;
 	if (!info->is_tap)
 		return -ENODEV;
 	rtap->carrier_after = info->carrier;
-	return has_our_carrier(rtap, info->ifindex) ? 0 : -ENODEV;
+	return has_our_carrier(rtap) ? 0 : -ENODEV;
 }
 
 static void
@@ -320,6 +311,7 @@ tap_init_info(struct rtap_dev *rtap)
 	}
 	if (ret != 0)
 		return ret;
+	rtap_link_assume(rtap->nl, info.ifindex);
 	rtap->persistent = (flags & IFF_PERSIST) != 0;
 	rtap->ifindex = info.ifindex;
 	rtap->mtu = info.mtu;
@@ -341,13 +333,13 @@ tap_init_speed(struct rtap_dev *rtap, const struct rtap_devargs *args)
 
 	rtap->speed = args->speed != 0 ? args->speed : RTAP_SPEED_DEFAULT;
 	if (args->speed != 0 || rtap->created)
-		ret = rtap_link_set_speed(rtap->nl, rtap->ifindex, rtap->speed);
+		ret = rtap_link_set_speed(rtap->nl, rtap->speed);
 	if (ret != 0)
 		PMD_LOG(WARNING, "%s: cannot set speed %" PRIu32 ": %s", rtap->ifname,
 			rtap->speed, rtap_link_strerror(ret));
 	if (ret != 0 && args->speed != 0)
 		return ret;
-	rtap_link_get_speed(rtap->nl, rtap->ifindex, &rtap->speed);
+	rtap_link_get_speed(rtap->nl, &rtap->speed);
 	return 0;
 }
 
@@ -390,7 +382,6 @@ tap_init(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *dev
 static void
 put_back(struct rtap_dev *rtap)
 {
-	struct rtap_netlink *nl = rtap_netlink(rtap);
 	int fd = rtap_files_ctl(&rtap->files);
 	unsigned int flags = (rtap->promiscuous ? IFF_PROMISC : 0) |
 		(rtap->allmulticast ? IFF_ALLMULTI : 0);
@@ -398,9 +389,9 @@ put_back(struct rtap_dev *rtap)
 	if (rtap->files.given) /* detached ones would keep settings of ours */
 		rtap_files_attach(&rtap->files);
 	if (flags != 0)
-		rtap_link_set_flags(nl, rtap->ifindex, 0, flags);
+		rtap_link_set_flags(rtap->nl, 0, flags);
 	if (rtap->gso_max != 0)
-		rtap_link_set_gso_max(nl, rtap->ifindex, rtap->gso_max_found);
+		rtap_link_set_gso_max(rtap->nl, rtap->gso_max_found);
 	rtap_napi_put_back(rtap);
 	if (rtap->offload != 0)
 		rtap_tap_set_offload(fd, 0);
@@ -421,7 +412,7 @@ rtap_iface_close(struct rtap_dev *rtap)
 	if (rtap->persistent || rtap->files.given)
 		put_back(rtap);
 	else if (rtap->ifindex != 0) /* else it goes with its file */
-		rtap_link_delete(rtap_netlink(rtap), rtap->ifindex);
+		rtap_link_delete(rtap->nl);
 	rtap_napi_close(rtap);
 	if (rtap->files.given)
 		rtap_given_release(&rtap->files);
@@ -436,7 +427,7 @@ rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const ch
 {
 	int ret;
 
-	ret = rtap_netlink_open(&rtap->nl);
+	ret = rtap_netlink_open(&rtap->nl, &rtap->files);
 	if (ret != 0) {
 		PMD_LOG(ERR, "cannot open a netlink socket: %s", strerror(-ret));
 		if (args->nb_fds == 0)

@@ -5,13 +5,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <net/if.h>
-#include <pthread.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/ethtool.h>
@@ -20,155 +16,32 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 
+#include <rte_string_fns.h>
+
 #include "rtap_link.h"
+#include "rtap_netlink.h"
+
+/* How often an interface may be moved or renamed while it is asked for. */
+#define RTAP_MOVES_MAX 10
 
 static_assert(offsetof(struct rtnl_link_stats64, tx_dropped) ==
 		RTAP_KERNEL_TX_DROPPED * sizeof(uint64_t) &&
 		offsetof(struct rtnl_link_stats64, rx_nohandler) ==
 		RTAP_KERNEL_RX_NOHANDLER * sizeof(uint64_t), "a counter has its place");
 
-struct rtap_netlink {
-	struct mnl_socket *sock;
-	ino_t netns;
-	pthread_mutex_t lock;	/* one request and its answer at a time */
-	uint32_t seq;
-	union {
-		struct nlmsghdr align;
-		char bytes[RTAP_NL_BUFSIZE];
-	} buf;
-};
-
 const char *
 rtap_link_strerror(int err)
 {
 	switch (-err) {
 	case EPERM:
-		return "it takes CAP_NET_ADMIN in the network namespace of this process";
+		return "it takes CAP_NET_ADMIN in the network namespace of the interface, and CAP_SYS_ADMIN if that is another";
 	case ENODEV:
-		return "the interface is gone, or in another network namespace";
+		return "the interface is gone, or out of sight in another network namespace";
+	case EXDEV:
+		return "the interface is in another network namespace than this thread";
 	default:
 		return strerror(-err);
 	}
-}
-
-/* The namespace of the calling thread, in which a socket will be; 0: not known. */
-static ino_t
-current_netns(void)
-{
-	struct stat st;
-
-	return stat("/proc/thread-self/ns/net", &st) == 0 ? st.st_ino : 0;
-}
-
-static int
-open_socket(struct mnl_socket **out, int flags, unsigned int groups)
-{
-	struct mnl_socket *sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | flags);
-	int ret;
-
-	if (sock == NULL)
-		return -errno;
-	if (mnl_socket_bind(sock, groups, MNL_SOCKET_AUTOPID) < 0) {
-		ret = -errno;
-		mnl_socket_close(sock);
-		return ret;
-	}
-	*out = sock;
-	return 0;
-}
-
-int
-rtap_netlink_open(struct rtap_netlink **out)
-{
-	struct rtap_netlink *nl = calloc(1, sizeof(*nl));
-	int ret;
-
-	if (nl == NULL)
-		return -ENOMEM;
-	nl->netns = current_netns();
-	ret = open_socket(&nl->sock, 0, 0);
-	if (ret != 0) {
-		free(nl);
-		return ret;
-	}
-	pthread_mutex_init(&nl->lock, NULL);
-	*out = nl;
-	return 0;
-}
-
-int
-rtap_netlink_subscribe(const struct rtap_netlink *nl, struct mnl_socket **sock)
-{
-	if (nl == NULL || current_netns() != nl->netns)
-		return -ENODEV;
-	return open_socket(sock, SOCK_NONBLOCK, RTMGRP_LINK);
-}
-
-void
-rtap_netlink_close(struct rtap_netlink *nl)
-{
-	if (nl == NULL)
-		return;
-	mnl_socket_close(nl->sock);
-	pthread_mutex_destroy(&nl->lock);
-	free(nl);
-}
-
-ino_t
-rtap_netlink_netns(const struct rtap_netlink *nl)
-{
-	return nl->netns;
-}
-
-/*
- * Begin a request, to which attributes may be added; without a namespace to ask there is none.
- * The lock is held until link_request() has the answer.
- */
-static struct nlmsghdr *
-link_begin(struct rtap_netlink *nl, uint16_t type, const struct ifinfomsg *ifi)
-{
-	struct nlmsghdr *nlh;
-
-	if (nl == NULL)
-		return NULL;
-	pthread_mutex_lock(&nl->lock);
-	nlh = mnl_nlmsg_put_header(nl->buf.bytes);
-	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	nlh->nlmsg_seq = ++nl->seq;
-	memcpy(mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi)), ifi, sizeof(*ifi));
-	return nlh;
-}
-
-/* Send the request, pass data messages to cb, and return what the acknowledgement says. */
-static int
-link_request(struct rtap_netlink *nl, const struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
-{
-	unsigned int portid;
-	ssize_t len;
-	int ret;
-
-	if (nlh == NULL)
-		return -ENODEV;
-	portid = mnl_socket_get_portid(nl->sock);
-	if (mnl_socket_sendto(nl->sock, nlh, nlh->nlmsg_len) < 0) {
-		ret = -errno;
-		goto unlock;
-	}
-	do {
-		do
-			len = mnl_socket_recvfrom(nl->sock, nl->buf.bytes, sizeof(nl->buf));
-		while (len < 0 && errno == EINTR);
-		ret = len < 0 ? MNL_CB_ERROR :
-			mnl_cb_run(nl->buf.bytes, len, nl->seq, portid, cb, arg);
-		/* The answer to an earlier request that was given up. */
-		if (ret == MNL_CB_ERROR && len >= 0 && nl->buf.align.nlmsg_seq != nl->seq)
-			ret = MNL_CB_OK;
-	} while (ret > MNL_CB_STOP);
-	ret = ret == MNL_CB_ERROR ? -errno : 0;
-unlock:
-	pthread_mutex_unlock(&nl->lock);
-	return ret;
 }
 
 static int
@@ -241,6 +114,15 @@ parse_link_attr(const struct nlattr *attr, void *arg)
 	case IFLA_CARRIER:
 		info->carrier = mnl_attr_get_u8(attr) != 0;
 		break;
+	case IFLA_IFNAME:
+		rte_strscpy(info->ifname, mnl_attr_get_str(attr), sizeof(info->ifname));
+		break;
+	case IFLA_PROMISCUITY:
+		info->promiscuous = mnl_attr_get_u32(attr) != 0;
+		break;
+	case IFLA_ALLMULTI:
+		info->allmulticast = mnl_attr_get_u32(attr) != 0;
+		break;
 	case IFLA_STATS64:
 		/* Grows with kernels, and is not aligned for 64-bit loads. */
 		len = mnl_attr_get_payload_len(attr);
@@ -265,62 +147,186 @@ parse_link(const struct nlmsghdr *nlh, void *arg)
 	return mnl_attr_parse(nlh, sizeof(*ifi), parse_link_attr, info);
 }
 
-int
-rtap_link_get(struct rtap_netlink *nl, unsigned int ifindex, struct rtap_link_info *info)
+/* By name, or by index if name is NULL. */
+static int
+get_link(struct rtap_netlink *nl, const struct rtap_place *place, const char *name,
+		struct rtap_link_info *info)
 {
-	struct ifinfomsg ifi = { .ifi_index = ifindex };
+	struct ifinfomsg ifi = { .ifi_index = name == NULL ? place->ifindex : 0 };
+	struct nlmsghdr *nlh;
+	int ret;
 
-	*info = (struct rtap_link_info){0};
-	return link_request(nl, link_begin(nl, RTM_GETLINK, &ifi), parse_link, info);
+	*info = (struct rtap_link_info){
+		.netns = place->netns,
+		.here = place->nsid == RTAP_NSID_HERE,
+	};
+	nlh = rtap_netlink_begin(nl, RTM_GETLINK, &ifi, sizeof(ifi));
+	if (name != NULL)
+		mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	if (!info->here)
+		mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, place->nsid);
+	ret = rtap_netlink_request(nl, nlh, parse_link, info);
+	if (ret == -EINVAL && !info->here) /* there is no namespace of that number any more */
+		ret = -ENODEV;
+	/* Before Linux 6.0 there is no count. */
+	info->allmulticast |= (info->flags & IFF_ALLMULTI) != 0;
+	return ret;
 }
 
 int
 rtap_link_get_by_name(struct rtap_netlink *nl, const char *name, struct rtap_link_info *info)
 {
-	struct ifinfomsg ifi = {0};
-	struct nlmsghdr *nlh;
+	const struct rtap_place here = { .nsid = RTAP_NSID_HERE };
 
-	*info = (struct rtap_link_info){0};
-	nlh = link_begin(nl, RTM_GETLINK, &ifi);
-	if (nlh != NULL)
-		mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
-	return link_request(nl, nlh, parse_link, info);
+	return nl == NULL ? -ENODEV : get_link(nl, &here, name, info);
+}
+
+/* Those who may not know where the interface is have to go by its index. Its name must be right. */
+static int
+get_by_index(struct rtap_netlink *nl, const struct rtap_place *place, const char *name,
+		struct rtap_link_info *info)
+{
+	int ret;
+
+	if (place->ifindex == 0)
+		return -ENODEV;
+	ret = get_link(nl, place, NULL, info);
+	if (ret == 0 && (!info->is_tap || strcmp(info->ifname, name) != 0))
+		ret = -EAGAIN;
+	return ret;
+}
+
+/* The answer counts if the interface was there, by that name, before and after. */
+static int
+get_once(struct rtap_netlink *nl, struct rtap_link_info *info)
+{
+	char name[IF_NAMESIZE], after[IF_NAMESIZE];
+	struct rtap_place place, there;
+	int ret;
+
+	ret = rtap_netlink_find(nl, name, &place);
+	if (ret == -EPERM)
+		return get_by_index(nl, &place, name, info);
+	if (ret != 0)
+		return ret;
+	ret = get_link(nl, &place, name, info);
+	if (rtap_netlink_find(nl, after, &there) == 0 &&
+	    (strcmp(name, after) != 0 || there.netns != place.netns))
+		return -EAGAIN;
+	if (ret != 0)
+		return ret;
+	place.ifindex = info->ifindex;
+	rtap_netlink_set_place(nl, &place);
+	return 0;
 }
 
 int
-rtap_link_set_flags(struct rtap_netlink *nl, unsigned int ifindex, unsigned int flags,
-		unsigned int mask)
+rtap_link_get(struct rtap_netlink *nl, struct rtap_link_info *info)
 {
-	struct ifinfomsg ifi = {
-		.ifi_index = ifindex,
-		.ifi_flags = flags,
-		.ifi_change = mask,
-	};
+	int ret = -EAGAIN, i;
 
-	return link_request(nl, link_begin(nl, RTM_NEWLINK, &ifi), NULL, NULL);
+	if (nl == NULL)
+		return -ENODEV;
+	for (i = 0; ret == -EAGAIN && i < RTAP_MOVES_MAX; i++)
+		ret = get_once(nl, info);
+	return ret == -EAGAIN ? -ENODEV : ret;
 }
+
+bool
+rtap_link_exists(struct rtap_netlink *nl)
+{
+	struct rtap_link_info info;
+	struct rtap_place place;
+
+	if (nl == NULL)
+		return false;
+	place = rtap_netlink_place(nl);
+	return get_link(nl, &place, NULL, &info) != -ENODEV;
+}
+
+void
+rtap_link_assume(struct rtap_netlink *nl, unsigned int ifindex)
+{
+	struct rtap_place place = rtap_netlink_place(nl);
+
+	place.ifindex = ifindex;
+	rtap_netlink_set_place(nl, &place);
+}
+
+/*
+ * Changes, where the interface is
+ */
 
 static int
-link_set_u32(struct rtap_netlink *nl, unsigned int ifindex, uint16_t attr, uint32_t value)
+enter(struct rtap_netlink *nl, struct rtap_netlink **there, unsigned int *ifindex)
 {
-	struct ifinfomsg ifi = { .ifi_index = ifindex };
-	struct nlmsghdr *nlh = link_begin(nl, RTM_NEWLINK, &ifi);
+	struct rtap_link_info info;
+	int ret;
 
-	if (nlh != NULL)
+	ret = rtap_link_get(nl, &info);
+	if (ret != 0)
+		return ret;
+	*ifindex = info.ifindex;
+	return rtap_netlink_enter(nl, there);
+}
+
+/* Flags, and an attribute unless that is IFLA_UNSPEC. */
+static int
+change_link(struct rtap_netlink *nl, unsigned int flags, unsigned int mask, uint16_t attr,
+		uint32_t value)
+{
+	struct ifinfomsg ifi = { .ifi_flags = flags, .ifi_change = mask };
+	struct rtap_netlink *there;
+	unsigned int ifindex;
+	struct nlmsghdr *nlh;
+	int ret;
+
+	ret = enter(nl, &there, &ifindex);
+	if (ret != 0)
+		return ret;
+	ifi.ifi_index = ifindex;
+	nlh = rtap_netlink_begin(there, RTM_NEWLINK, &ifi, sizeof(ifi));
+	if (attr != IFLA_UNSPEC)
 		mnl_attr_put_u32(nlh, attr, value);
-	return link_request(nl, nlh, NULL, NULL);
+	ret = rtap_netlink_request(there, nlh, NULL, NULL);
+	rtap_netlink_leave(nl, there);
+	return ret;
 }
 
 int
-rtap_link_set_mtu(struct rtap_netlink *nl, unsigned int ifindex, uint32_t mtu)
+rtap_link_set_flags(struct rtap_netlink *nl, unsigned int flags, unsigned int mask)
 {
-	return link_set_u32(nl, ifindex, IFLA_MTU, mtu);
+	return change_link(nl, flags, mask, IFLA_UNSPEC, 0);
 }
 
 int
-rtap_link_set_gso_max(struct rtap_netlink *nl, unsigned int ifindex, uint32_t size)
+rtap_link_set_mtu(struct rtap_netlink *nl, uint32_t mtu)
 {
-	return link_set_u32(nl, ifindex, IFLA_GSO_MAX_SIZE, size);
+	return change_link(nl, 0, 0, IFLA_MTU, mtu);
+}
+
+int
+rtap_link_set_gso_max(struct rtap_netlink *nl, uint32_t size)
+{
+	return change_link(nl, 0, 0, IFLA_GSO_MAX_SIZE, size);
+}
+
+int
+rtap_link_delete(struct rtap_netlink *nl)
+{
+	struct ifinfomsg ifi = {0};
+	struct rtap_netlink *there;
+	unsigned int ifindex;
+	int ret;
+
+	ret = enter(nl, &there, &ifindex);
+	if (ret != 0)
+		return ret;
+	ifi.ifi_index = ifindex;
+	ret = rtap_netlink_request(there,
+		rtap_netlink_begin(there, RTM_DELLINK, &ifi, sizeof(ifi)), NULL, NULL);
+	rtap_netlink_leave(nl, there);
+	return ret;
 }
 
 /*
@@ -334,10 +340,9 @@ union link_settings {
 };
 
 static int
-settings_ioctl(struct rtap_netlink *nl, unsigned int ifindex, union link_settings *settings)
+settings_ioctl(int fd, unsigned int ifindex, union link_settings *settings)
 {
 	struct ifreq ifr = { .ifr_ifindex = ifindex };
-	int fd = mnl_socket_get_fd(nl->sock);
 
 	if (ioctl(fd, SIOCGIFNAME, &ifr) < 0)
 		return -errno;
@@ -347,7 +352,7 @@ settings_ioctl(struct rtap_netlink *nl, unsigned int ifindex, union link_setting
 
 /* The first answer is how many words the kernel's masks have; it wants to hear that back. */
 static int
-settings_get(struct rtap_netlink *nl, unsigned int ifindex, union link_settings *settings)
+settings_get(int fd, unsigned int ifindex, union link_settings *settings)
 {
 	int ret, i;
 
@@ -355,46 +360,55 @@ settings_get(struct rtap_netlink *nl, unsigned int ifindex, union link_settings 
 	for (i = 0, ret = 0; i < 2 && ret == 0; i++) {
 		settings->req.cmd = ETHTOOL_GLINKSETTINGS;
 		settings->req.link_mode_masks_nwords = -settings->req.link_mode_masks_nwords;
-		ret = settings_ioctl(nl, ifindex, settings);
+		ret = settings_ioctl(fd, ifindex, settings);
 	}
 	return ret;
 }
 
 int
-rtap_link_get_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t *speed)
+rtap_link_get_speed(struct rtap_netlink *nl, uint32_t *speed)
 {
 	union link_settings settings;
+	struct rtap_netlink *there;
+	unsigned int ifindex;
 	int ret;
 
-	if (nl == NULL)
-		return -ENODEV;
-	ret = settings_get(nl, ifindex, &settings);
+	ret = enter(nl, &there, &ifindex);
+	if (ret != 0)
+		return ret;
+	ret = settings_get(rtap_netlink_fd(there), ifindex, &settings);
 	if (ret == 0)
 		*speed = settings.req.speed;
+	rtap_netlink_leave(nl, there);
 	return ret;
 }
 
-int
-rtap_link_set_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t speed)
+static int
+set_speed(int fd, unsigned int ifindex, uint32_t speed)
 {
 	union link_settings settings;
 	int ret;
 
-	if (nl == NULL)
-		return -ENODEV;
-	ret = settings_get(nl, ifindex, &settings);
+	ret = settings_get(fd, ifindex, &settings);
 	if (ret != 0 || (settings.req.speed == speed && settings.req.duplex == DUPLEX_FULL))
 		return ret;
 	settings.req.cmd = ETHTOOL_SLINKSETTINGS;
 	settings.req.speed = speed;
 	settings.req.duplex = DUPLEX_FULL;
-	return settings_ioctl(nl, ifindex, &settings);
+	return settings_ioctl(fd, ifindex, &settings);
 }
 
 int
-rtap_link_delete(struct rtap_netlink *nl, unsigned int ifindex)
+rtap_link_set_speed(struct rtap_netlink *nl, uint32_t speed)
 {
-	struct ifinfomsg ifi = { .ifi_index = ifindex };
+	struct rtap_netlink *there;
+	unsigned int ifindex;
+	int ret;
 
-	return link_request(nl, link_begin(nl, RTM_DELLINK, &ifi), NULL, NULL);
+	ret = enter(nl, &there, &ifindex);
+	if (ret != 0)
+		return ret;
+	ret = set_speed(rtap_netlink_fd(there), ifindex, speed);
+	rtap_netlink_leave(nl, there);
+	return ret;
 }

@@ -9,20 +9,17 @@
  * The network interface behind the TAP file, through rtnetlink and libmnl; and through the ioctls
  * of ethtool.
  *
- * The socket belongs to the network namespace in which it was opened, and sees the interface as
- * long as it is there; in another namespace its index may be another's. Calls may come from
- * several threads. All return 0 or a negative errno; -ENODEV: no such interface in this
- * namespace, or nl is NULL.
+ * It may be renamed and moved to another network namespace at any time, where its index may be
+ * another, and the old one another's. So each call asks the file for name and namespace first.
+ * Calls may come from several threads. All return 0 or a negative errno; -ENODEV: it was deleted,
+ * or is out of sight; or nl is NULL. -EPERM: also for what takes CAP_SYS_ADMIN elsewhere.
  */
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A link message with all its attributes; the kernel sizes its own by page. */
-#define RTAP_NL_BUFSIZE 16384
-
-struct mnl_socket;
 struct rtap_netlink;
 
 /*
@@ -44,9 +41,14 @@ enum rtap_kernel_stat {
 };
 
 struct rtap_link_info {
+	char ifname[IF_NAMESIZE];
 	unsigned int ifindex;
-	unsigned int flags;		/* IFF_* */
+	unsigned int flags;		/* IFF_*, as they were set */
+	ino_t netns;			/* inode number of its network namespace; 0: not known */
+	bool here;			/* that is the one of the socket */
 	bool carrier;
+	bool promiscuous;		/* in effect, by whatever cause: a bridge sets no flag */
+	bool allmulticast;
 	uint32_t mtu;
 	uint32_t min_mtu;
 	uint32_t max_mtu;
@@ -62,30 +64,25 @@ struct rtap_link_info {
 /** What a negative errno of these calls means, and which right is missing if it is one. */
 const char *rtap_link_strerror(int err);
 
-int rtap_netlink_open(struct rtap_netlink **nl);
-void rtap_netlink_close(struct rtap_netlink *nl);
-/** Inode number of the network namespace that the socket sees; 0: not known, without /proc. */
-ino_t rtap_netlink_netns(const struct rtap_netlink *nl);
-/**
- * Open a socket on which the kernel announces changes of links, non-blocking, in the same
- * namespace. The calling thread must be in that, else -ENODEV.
- */
-int rtap_netlink_subscribe(const struct rtap_netlink *nl, struct mnl_socket **sock);
-
-int rtap_link_get(struct rtap_netlink *nl, unsigned int ifindex, struct rtap_link_info *info);
+/** An interface of that name in the namespace of the socket, which need not be the file's. */
 int rtap_link_get_by_name(struct rtap_netlink *nl, const char *name,
 		struct rtap_link_info *info);
+/** The interface of the file is the one of that index, if the file does not say. */
+void rtap_link_assume(struct rtap_netlink *nl, unsigned int ifindex);
+
+int rtap_link_get(struct rtap_netlink *nl, struct rtap_link_info *info);
+/** Is there an interface where it was seen last, whatever the file says? */
+bool rtap_link_exists(struct rtap_netlink *nl);
 
 /** Set the interface flags (IFF_*) in mask to those in flags. */
-int rtap_link_set_flags(struct rtap_netlink *nl, unsigned int ifindex, unsigned int flags,
-		unsigned int mask);
-int rtap_link_set_mtu(struct rtap_netlink *nl, unsigned int ifindex, uint32_t mtu);
+int rtap_link_set_flags(struct rtap_netlink *nl, unsigned int flags, unsigned int mask);
+int rtap_link_set_mtu(struct rtap_netlink *nl, uint32_t mtu);
 /** Limit the IP packets that the kernel merges for TSO, in bytes. */
-int rtap_link_set_gso_max(struct rtap_netlink *nl, unsigned int ifindex, uint32_t size);
+int rtap_link_set_gso_max(struct rtap_netlink *nl, uint32_t size);
 /** The speed that the kernel reports, in Mb/s; unchanged on failure. */
-int rtap_link_get_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t *speed);
+int rtap_link_get_speed(struct rtap_netlink *nl, uint32_t *speed);
 /** Have the kernel report this speed, 1 to INT32_MAX Mb/s, and full duplex, unless it does. */
-int rtap_link_set_speed(struct rtap_netlink *nl, unsigned int ifindex, uint32_t speed);
-int rtap_link_delete(struct rtap_netlink *nl, unsigned int ifindex);
+int rtap_link_set_speed(struct rtap_netlink *nl, uint32_t speed);
+int rtap_link_delete(struct rtap_netlink *nl);
 
 #endif /* _RTAP_LINK_H_ */

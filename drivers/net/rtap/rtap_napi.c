@@ -332,7 +332,7 @@ threads_may_stop(struct rtap_dev *rtap)
 	for (i = 0; i < RTAP_RETRIES; i++) {
 		if (i > 0)
 			rte_delay_us_sleep(RTAP_RETRY_US);
-		if (rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) != 0)
+		if (rtap_link_get(rtap->nl, &info) != 0 || !info.here)
 			return false;
 		if (info.nb_detached == 0)
 			return true;
@@ -429,10 +429,11 @@ int
 rtap_napi_configure(struct rtap_dev *rtap, bool large)
 {
 	enum rtap_napi_mode before = rtap->napi.mode;
+	struct rtap_link_info info;
 
-	/* New files have to be opened by name, and beside the old. */
+	/* New files have to be opened by name, in the namespace of this process, beside the old. */
 	if (rtap->napi.asked != RTAP_NAPI_AUTO || !files_can_change(&rtap->files) ||
-	    rtap_netlink(rtap) == NULL)
+	    rtap_link_get(rtap->nl, &info) != 0 || !info.here)
 		return 0;
 	rtap_napi_choose(rtap, large);
 	return rtap->napi.mode == before ? 0 : napi_apply(rtap, before);

@@ -3,56 +3,107 @@
  */
 
 /*
- * What the kernel tells of the interface: link status interrupt, removal, MTU.
+ * When to look: announcements of the kernel.
  *
- * The kernel announces every change of a link on a netlink socket, which the interrupt thread of
- * DPDK waits for. An announcement only says that it is time to look: what the application is told
- * is the difference between what it was told last and what the kernel says when asked. So
- * announcements that are late, or lost because there were too many (ENOBUFS), do no harm.
+ * There is one socket for all ports of the process, from the first that is probed to the last that
+ * is closed, on which the kernel announces every change of a link. The thread of DPDK that handles
+ * interrupts waits for it. An announcement only says which interface is to be looked at, see
+ * rtap_follow.c; one that was lost because there were too many (ENOBUFS), that all are.
  *
- * An application may close the port from within its callback, which runs in that thread. The socket
- * then lives on until the thread has come back from the callback.
+ * What happens in other namespaces is announced there, too, if they have a number in its own: a
+ * port whose interface has moved sees to that. Interfaces of different namespaces may have the same
+ * index, and one of them is looked at in vain then.
+ *
+ * An application may close the port from within its callback, which runs in that thread, and so may
+ * another thread meanwhile, which then waits for the callback to return. The socket of the last
+ * port lives on until the handler has come back.
  */
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 
+#include <rte_alarm.h>
 #include <rte_interrupts.h>
 #include <rte_pause.h>
 
 #include "rtap.h"
-#include "rtap_link.h"
+#include "rtap_netlink.h"
+#include "rtap_tap.h"
 
 /* Announcements read before other interrupts get their turn. */
 #define RTAP_NOTIFY_MAX 64
 
-struct rtap_notify {
-	struct rte_eth_dev *dev;	/* NULL: closed by a callback that has not returned yet */
-	unsigned int ifindex;
+/* The kernel does not say when it is done with a namespace that it deletes. */
+#define RTAP_AGAIN_US 50000
+
+#define RTAP_NOBODY RTE_MAX_ETHPORTS
+
+struct notifier {
 	struct mnl_socket *sock;
+	struct rtap_netlink *nl;	/* in the same namespace, to number others */
+	bool everywhere;		/* others announce, too */
 	struct rte_intr_handle *handle;
-	bool changed;			/* announced */
-	bool removed;			/* as the application was told */
 };
 
+struct watched {
+	struct rte_eth_dev *dev;	/* NULL: none */
+	uint64_t serial;		/* of the port, the only one of that number */
+	unsigned int ifindex;
+	bool due;			/* to be looked at */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
+static struct notifier *notifier;
+static struct watched ports[RTE_MAX_ETHPORTS];
+static unsigned int nb_ports;
+static uint64_t last_serial;
+static unsigned int busy = RTAP_NOBODY;	/* the port that the thread works for */
+
+/*
+ * Announcements
+ */
+
+/* Those of an interface; or of all, if the index is 0. */
+static void
+set_due(unsigned int ifindex)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&lock);
+	for (i = 0; i < RTE_DIM(ports); i++)
+		if (ifindex == 0 || ports[i].ifindex == ifindex)
+			ports[i].due = true;
+	pthread_mutex_unlock(&lock);
+}
+
 static int
-parse_announcement(const struct nlmsghdr *nlh, void *arg)
+parse_announcement(const struct nlmsghdr *nlh, void *arg __rte_unused)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
-	struct rtap_notify *notify = arg;
 
-	if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(*ifi) &&
-	    (unsigned int)ifi->ifi_index == notify->ifindex)
-		notify->changed = true;
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(*ifi))
+			set_due(ifi->ifi_index);
+		break;
+	case RTM_NEWNSID:
+		break;
+	default: /* RTM_DELNSID: a namespace is being deleted, and its interfaces will be */
+		set_due(0);
+	}
 	return MNL_CB_OK;
 }
 
 static void
-read_announcements(struct rtap_notify *notify)
+read_announcements(const struct notifier *n)
 {
 	union {
 		struct nlmsghdr align;
@@ -62,150 +113,257 @@ read_announcements(struct rtap_notify *notify)
 	ssize_t len;
 
 	for (i = 0; i < RTAP_NOTIFY_MAX; i++) {
-		len = mnl_socket_recvfrom(notify->sock, buf.bytes, sizeof(buf));
-		if (len > 0)
-			mnl_cb_run(buf.bytes, len, 0, 0, parse_announcement, notify);
-		else if (len < 0 && errno == ENOBUFS)
-			notify->changed = true; /* perhaps */
-		else if (len == 0 || errno != EINTR)
+		len = mnl_socket_recvfrom(n->sock, buf.bytes, sizeof(buf));
+		if (len < 0 && errno == EAGAIN)
 			return;
+		if (len <= 0 ||
+		    mnl_cb_run(buf.bytes, len, 0, 0, parse_announcement, NULL) < 0)
+			set_due(0);
 	}
 }
 
-/* Is there news of the link? */
-static bool
-link_has_changed(struct rtap_notify *notify)
-{
-	struct rtap_dev *rtap = rtap_dev(notify->dev);
-	bool up, news;
+/*
+ * Ports
+ */
 
-	rtap_link_update(notify->dev, 0);
-	pthread_mutex_lock(&rtap->lock);
-	up = notify->dev->data->dev_link.link_status == RTE_ETH_LINK_UP;
-	news = rtap->running && up != rtap->link_told;
-	if (news)
-		rtap->link_told = up;
-	pthread_mutex_unlock(&rtap->lock);
-	return news;
+static bool
+is_watched(unsigned int port_id, uint64_t serial)
+{
+	bool is;
+
+	pthread_mutex_lock(&lock);
+	is = ports[port_id].dev != NULL && ports[port_id].serial == serial;
+	pthread_mutex_unlock(&lock);
+	return is;
 }
 
-static bool
-is_removed_now(struct rtap_notify *notify)
+static void look_at_ports(void *arg);
+
+static void
+look_again(unsigned int port_id, uint64_t serial)
 {
-	if (notify->removed || rtap_is_removed(notify->dev) == 0)
-		return false;
-	notify->removed = true;
-	return true;
+	pthread_mutex_lock(&lock);
+	ports[port_id].due = ports[port_id].serial == serial;
+	pthread_mutex_unlock(&lock);
+	rte_eal_alarm_set(RTAP_AGAIN_US, look_at_ports, NULL);
+}
+
+/* The callback for the link may close the port, and another may have its number then. */
+static void
+look_at_port(struct rte_eth_dev *dev, unsigned int port_id, uint64_t serial)
+{
+	struct rte_eth_intr_conf conf = dev->data->dev_conf.intr_conf;
+	unsigned int events = rtap_follow(dev);
+
+	if ((events & RTAP_LOOK_AGAIN) != 0)
+		look_again(port_id, serial);
+	if ((events & RTAP_TELL_LSC) != 0 && conf.lsc != 0)
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+	if ((events & RTAP_TELL_RMV) != 0 && conf.rmv != 0 && is_watched(port_id, serial))
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_RMV, NULL);
+}
+
+static void
+look_at_ports(void *arg __rte_unused)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&lock);
+	for (i = 0; i < RTE_DIM(ports); i++) {
+		struct watched port = ports[i];
+
+		if (!port.due || port.dev == NULL)
+			continue;
+		ports[i].due = false;
+		busy = i;
+		pthread_mutex_unlock(&lock);
+		look_at_port(port.dev, i, port.serial);
+		pthread_mutex_lock(&lock);
+		busy = RTAP_NOBODY;
+		pthread_cond_broadcast(&idle);
+	}
+	pthread_mutex_unlock(&lock);
 }
 
 static void
 handle_announcements(void *arg)
 {
-	struct rtap_notify *notify = arg;
-	const struct rte_eth_intr_conf *conf = &notify->dev->data->dev_conf.intr_conf;
-
-	read_announcements(notify);
-	if (!notify->changed)
-		return;
-	notify->changed = false;
-	rtap_mtu_follow(notify->dev);
-	if (link_has_changed(notify) && conf->lsc != 0)
-		rte_eth_dev_callback_process(notify->dev, RTE_ETH_EVENT_INTR_LSC, NULL);
-	if (notify->dev != NULL && is_removed_now(notify) && conf->rmv != 0)
-		rte_eth_dev_callback_process(notify->dev, RTE_ETH_EVENT_INTR_RMV, NULL);
+	read_announcements(arg);
+	look_at_ports(NULL);
 }
+
+/*
+ * The socket
+ */
 
 static void
-notify_free(struct rtap_notify *notify)
+notifier_free(struct notifier *n)
 {
-	rte_intr_instance_free(notify->handle);
-	if (notify->sock != NULL)
-		mnl_socket_close(notify->sock);
-	free(notify);
+	rte_intr_instance_free(n->handle);
+	rtap_netlink_close(n->nl);
+	if (n->sock != NULL)
+		mnl_socket_close(n->sock);
+	free(n);
 }
 
-/* The thread is back from the callback. */
+/* The thread is back from the handler. */
 static void
 free_late(struct rte_intr_handle *handle __rte_unused, void *arg)
 {
-	notify_free(arg);
+	notifier_free(arg);
 }
 
 static int
-notify_open(struct rtap_notify **out, struct rte_eth_dev *dev)
+notifier_open(struct notifier **out)
 {
-	const struct rtap_dev *rtap = rtap_dev(dev);
-	struct rtap_notify *notify = calloc(1, sizeof(*notify));
+	struct notifier *n = calloc(1, sizeof(*n));
 	int ret;
 
-	if (notify == NULL)
+	if (n == NULL)
 		return -ENOMEM;
-	notify->dev = dev;
-	notify->ifindex = rtap->ifindex;
-	ret = rtap_netlink_subscribe(rtap->nl, &notify->sock);
-	if (ret != 0)
-		goto free_notify;
-	notify->handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
-	ret = notify->handle == NULL ? -ENOMEM :
-		rte_intr_fd_set(notify->handle, mnl_socket_get_fd(notify->sock));
-	/* Of this type, DPDK leaves it to the callback to read from the file. */
+	ret = rtap_netlink_listen(&n->sock, &n->everywhere);
 	if (ret == 0)
-		ret = rte_intr_type_set(notify->handle, RTE_INTR_HANDLE_EXT);
-	if (ret == 0)
-		ret = rte_intr_callback_register(notify->handle, handle_announcements, notify);
+		ret = rtap_netlink_open(&n->nl, NULL);
 	if (ret != 0)
-		goto free_notify;
-	*out = notify;
+		goto free_notifier;
+	*out = n;
 	return 0;
 
-free_notify:
-	notify_free(notify);
+free_notifier:
+	notifier_free(n);
 	return ret;
 }
 
-int
-rtap_notify_configure(struct rte_eth_dev *dev)
+/*
+ * The thread makes a file of its own anew then, and panics if there is none to be had: whoever
+ * opens files has to be done by now.
+ */
+static int
+notifier_start(struct notifier *n)
 {
-	const struct rte_eth_intr_conf *conf = &dev->data->dev_conf.intr_conf;
-	struct rtap_dev *rtap = rtap_dev(dev);
 	int ret;
 
-	if (conf->lsc == 0 && conf->rmv == 0)
-		rtap_notify_close(rtap);
-	else if (rtap->notify == NULL) {
-		ret = notify_open(&rtap->notify, dev);
-		if (ret != 0 && ret != -ENODEV) {
-			PMD_LOG(ERR, "%s: cannot set up the link status interrupt: %s",
-				rtap->ifname, strerror(-ret));
-			return ret;
-		}
-		if (ret == -ENODEV || rtap_netlink(rtap) == NULL)
-			PMD_LOG(NOTICE,
-				"%s: in another network namespace, link changes are not noticed",
-				rtap->ifname);
+	if (n->handle != NULL)
+		return 0;
+	n->handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+	if (n->handle == NULL)
+		return -ENOMEM;
+	ret = rte_intr_fd_set(n->handle, mnl_socket_get_fd(n->sock));
+	/* Of this type, DPDK leaves it to the callback to read from the file. */
+	if (ret == 0)
+		ret = rte_intr_type_set(n->handle, RTE_INTR_HANDLE_EXT);
+	if (ret == 0)
+		ret = rte_intr_callback_register(n->handle, handle_announcements, n);
+	if (ret != 0) {
+		rte_intr_instance_free(n->handle);
+		n->handle = NULL;
 	}
-	return 0;
+	return ret;
+}
+
+/* The handler may be running: wait for its end, unless that is where this is called. */
+static void
+notifier_close(struct notifier *n)
+{
+	int ret;
+
+	if (n->handle == NULL) {
+		notifier_free(n);
+		return;
+	}
+	rte_eal_alarm_cancel(look_at_ports, NULL);
+	do {
+		rte_pause();
+		ret = rte_intr_callback_unregister(n->handle, handle_announcements, n);
+	} while (ret == -EAGAIN && rte_thread_is_intr() == 0);
+	if (ret != -EAGAIN)
+		notifier_free(n);
+	else
+		rte_intr_callback_unregister_pending(n->handle, handle_announcements, n,
+			free_late);
+}
+
+int
+rtap_notify_add(struct rte_eth_dev *dev)
+{
+	struct watched *port = &ports[dev->data->port_id];
+	int ret = 0;
+
+	pthread_mutex_lock(&lock);
+	if (notifier == NULL)
+		ret = notifier_open(&notifier);
+	if (ret == 0) {
+		nb_ports++;
+		*port = (struct watched){
+			.dev = dev,
+			.serial = ++last_serial,
+			.ifindex = rtap_dev(dev)->ifindex,
+		};
+	}
+	pthread_mutex_unlock(&lock);
+	if (ret != 0)
+		return ret;
+	rtap_follow(dev);
+	pthread_mutex_lock(&lock);
+	ret = notifier_start(notifier);
+	pthread_mutex_unlock(&lock);
+	if (ret != 0)
+		rtap_notify_remove(dev);
+	return ret;
 }
 
 void
-rtap_notify_close(struct rtap_dev *rtap)
+rtap_notify_remove(const struct rte_eth_dev *dev)
 {
-	struct rtap_notify *notify = rtap->notify;
-	int ret;
+	struct watched *port = &ports[dev->data->port_id];
+	struct notifier *last = NULL;
 
-	if (notify == NULL)
-		return;
-	rtap->notify = NULL;
-	/* The callback may be running: wait for its end, unless that is where this is called. */
-	do {
-		rte_pause();
-		ret = rte_intr_callback_unregister(notify->handle, handle_announcements, notify);
-	} while (ret == -EAGAIN && rte_thread_is_intr() == 0);
-	if (ret != -EAGAIN) {
-		notify_free(notify);
+	pthread_mutex_lock(&lock);
+	if (port->dev == dev) {
+		*port = (struct watched){0};
+		while (busy == dev->data->port_id && rte_thread_is_intr() == 0)
+			pthread_cond_wait(&idle, &lock);
+		if (--nb_ports == 0) {
+			last = notifier;
+			notifier = NULL;
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	if (last != NULL)
+		notifier_close(last);
+}
+
+/* To be announced here, a namespace needs a number. */
+static void
+number_namespace(const struct notifier *n, const struct rtap_dev *rtap)
+{
+	ino_t inode;
+	int32_t nsid;
+	int nsfd;
+
+	if (!n->everywhere) {
+		PMD_LOG(NOTICE, "%s: in another network namespace, changes there are not noticed: it takes CAP_NET_BROADCAST",
+			rtap->ifname);
 		return;
 	}
-	notify->dev = NULL;
-	rte_intr_callback_unregister_pending(notify->handle, handle_announcements, notify,
-		free_late);
+	nsfd = rtap_tap_open_netns(rtap_files_ctl(&rtap->files), &inode);
+	if (nsfd < 0)
+		return;
+	rtap_netlink_nsid(n->nl, nsfd, &nsid);
+	close(nsfd);
+}
+
+void
+rtap_notify_watch(const struct rte_eth_dev *dev)
+{
+	struct watched *port = &ports[dev->data->port_id];
+	const struct rtap_dev *rtap = rtap_dev(dev);
+
+	pthread_mutex_lock(&lock);
+	if (port->dev == dev) {
+		port->ifindex = rtap->ifindex;
+		if (rtap->netns != rtap_netlink_netns(notifier->nl))
+			number_namespace(notifier, rtap);
+	}
+	pthread_mutex_unlock(&lock);
 }

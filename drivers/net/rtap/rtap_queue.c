@@ -62,15 +62,23 @@ rtap_files_ctl(const struct rtap_files *files)
 	return -1;
 }
 
+/*
+ * Whoever holds the lock finds the files as they are: an attached one that is no more would mean
+ * that the interface is gone. See rtap_follow.c.
+ */
 static void
-files_close_last(struct rtap_files *files)
+files_close_last(struct rtap_dev *rtap)
 {
-	int fd = files->fds[--files->nb_fds];
+	struct rtap_files *files = &rtap->files;
+	int fd;
 
+	pthread_mutex_lock(&rtap->lock);
+	fd = files->fds[--files->nb_fds];
 	/* At once, even while a ring that was given up still holds the file. */
 	if (files->multi_queue && !files->given && files->nb_fds > 0)
 		rtap_tap_set_attached(fd, false);
 	close(fd);
+	pthread_mutex_unlock(&rtap->lock);
 }
 
 /*
@@ -78,7 +86,7 @@ files_close_last(struct rtap_files *files)
  * thread; where there is none of that name, the kernel has just made another interface.
  */
 static bool
-is_of_interface(struct rtap_dev *rtap, int fd)
+is_of_interface(const struct rtap_dev *rtap, unsigned int ifindex, const char *name, int fd)
 {
 	struct rtap_link_info info;
 	ino_t ours, theirs;
@@ -86,43 +94,42 @@ is_of_interface(struct rtap_dev *rtap, int fd)
 	if (rtap_tap_get_netns(rtap_files_ctl(&rtap->files), &ours) == 0 &&
 	    rtap_tap_get_netns(fd, &theirs) == 0 && ours != theirs)
 		return false;
-	return rtap_link_get_by_name(rtap_netlink(rtap), rtap->ifname, &info) == 0 &&
-		info.ifindex == rtap->ifindex;
+	return rtap_link_get_by_name(rtap->nl, name, &info) == 0 && info.ifindex == ifindex;
 }
 
 static int
 files_open_next(struct rtap_dev *rtap)
 {
 	struct rtap_files *files = &rtap->files;
-	unsigned int flags;
+	struct rtap_link_info info;
 	int fd = -EBUSY, i, ret;
 
-	/* The name may have changed, and in this namespace it must be the interface's. */
-	if (rtap_netlink(rtap) == NULL)
-		return -ENODEV;
-	ret = rtap_tap_get_flags(rtap_files_ctl(files), &flags, rtap->ifname);
-	if (ret != 0)
-		return ret;
+	/* Files are opened by name, which must be the interface's in this namespace. */
+	ret = rtap_link_get(rtap->nl, &info);
+	if (ret != 0 || !info.here)
+		return ret != 0 ? ret : -EXDEV;
 	/* Queues that were closed a moment ago may still count. */
 	for (i = 0; (fd == -EBUSY || fd == -E2BIG) && i < RTAP_RETRIES; i++) {
 		if (i > 0)
 			rte_delay_us_sleep(RTAP_RETRY_US);
-		fd = rtap_tap_open(rtap->ifname, IFF_MULTI_QUEUE | rtap_napi_open_flag(rtap),
-			rtap->ifname);
+		fd = rtap_tap_open(info.ifname, IFF_MULTI_QUEUE | rtap_napi_open_flag(rtap),
+			info.ifname);
 	}
 	if (fd < 0)
 		return fd;
-	if (!is_of_interface(rtap, fd)) {
+	if (!is_of_interface(rtap, info.ifindex, info.ifname, fd)) {
 		close(fd);
-		return -ENODEV;
+		return -EXDEV;
 	}
 	ret = rtap_tap_set_sndbuf(fd, rtap->napi.sndbuf);
 	if (ret != 0) {
 		close(fd);
 		return ret;
 	}
+	pthread_mutex_lock(&rtap->lock);
 	files->fds[files->nb_fds] = fd;
 	files->attached[files->nb_fds++] = true;
+	pthread_mutex_unlock(&rtap->lock);
 	return 0;
 }
 
@@ -136,7 +143,7 @@ rtap_files_resize(struct rtap_dev *rtap, uint16_t nb)
 	if (files->given && nb > 0)
 		return 0;
 	while (files->nb_fds > nb)
-		files_close_last(files);
+		files_close_last(rtap);
 	/* The last one attached may just have been closed. */
 	if (files->nb_fds > 0 && rtap_files_ctl(files) < 0) {
 		ret = rtap_tap_set_attached(files->fds[0], true);
@@ -162,7 +169,9 @@ rtap_files_renew(struct rtap_dev *rtap)
 	if (ret != 0)
 		return ret;
 	/* Both are attached. */
+	pthread_mutex_lock(&rtap->lock);
 	RTE_SWAP(files->fds[0], files->fds[1]);
+	pthread_mutex_unlock(&rtap->lock);
 	return rtap_files_resize(rtap, 1);
 }
 
@@ -192,11 +201,13 @@ file_set_attached(struct rtap_dev *rtap, uint16_t i, bool attached)
 {
 	int ret = 0;
 
+	pthread_mutex_lock(&rtap->lock);
 	if (rtap->files.attached[i] != attached)
 		ret = rtap_tap_set_attached(rtap->files.fds[i], attached);
 	if (ret == 0)
 		rtap->files.attached[i] = attached;
-	else
+	pthread_mutex_unlock(&rtap->lock);
+	if (ret != 0)
 		PMD_LOG(ERR, "%s: cannot %s queue %u: %s", rtap->ifname,
 			attached ? "attach" : "detach", i, strerror(-ret));
 	return ret;
@@ -243,11 +254,14 @@ files_settle(struct rte_eth_dev *dev)
  * Set-up
  */
 
-/* Make each slot hold the largest frame of the port's present configuration. */
+/*
+ * Make each slot hold the largest frame of the port's present configuration. If somebody else has
+ * raised the MTU, see rtap_mtu_follow().
+ */
 static int
 rxq_set_room(struct rtap_rxq *rxq, const struct rte_eth_dev *dev, uint16_t queue_id)
 {
-	uint32_t frame = rtap_rx_frame_max(dev, dev->data->mtu);
+	uint32_t frame = rtap_rx_frame_max(dev, rtap_dev(dev)->mtu_asked);
 	uint16_t segs = rtap_rxq_segs(rxq, frame);
 
 	if (segs == 0) {
@@ -542,7 +556,7 @@ rtap_tx_queue_stop(struct rte_eth_dev *dev, uint16_t queue_id)
 
 /*
  * Attached before the ring is there: a read of a detached file would say that it is gone. The lock
- * keeps the ring from rtap_mtu_follow(), which looks into it on the interrupt thread.
+ * keeps the ring from rtap_follow(), which looks into it on the interrupt thread.
  */
 int
 rtap_rx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
@@ -562,7 +576,7 @@ rtap_rx_queue_start(struct rte_eth_dev *dev, uint16_t queue_id)
 	if (ret != 0)
 		rtap_rx_queue_stop(dev, queue_id);
 	else
-		rtap_mtu_follow(dev);
+		rtap_link_update(dev, 0); /* grows as the others have */
 	return ret;
 }
 

@@ -84,7 +84,7 @@ refresh_kernel(struct rtap_dev *rtap)
 {
 	struct rtap_link_info info;
 
-	if (rtap_link_get(rtap_netlink(rtap), rtap->ifindex, &info) == 0)
+	if (rtap_link_get(rtap->nl, &info) == 0)
 		memcpy(rtap->kernel, info.stats, sizeof(rtap->kernel));
 }
 
@@ -103,6 +103,8 @@ sum_port(const struct rte_eth_dev *dev, struct rtap_port_stats *sum)
 			add_txq(sum, dev->data->tx_queues[i]);
 	refresh_kernel(rtap);
 	add_counters(sum->kernel, rtap->kernel, rtap->kernel_base, RTAP_KERNEL_STATS);
+	sum->promiscuous = rtap->promiscuous_now;
+	sum->allmulticast = rtap->allmulticast_now;
 }
 
 static void
@@ -237,6 +239,8 @@ static const struct {
 	X("kernel_tx_packets", kernel[RTAP_KERNEL_TX_PACKETS]),
 	X("kernel_tx_bytes", kernel[RTAP_KERNEL_TX_BYTES]),
 	X("kernel_tx_dropped", kernel[RTAP_KERNEL_TX_DROPPED]),
+	X("kernel_promiscuous", promiscuous),
+	X("kernel_allmulticast", allmulticast),
 #undef FRAMES
 #undef SIZE
 #undef X

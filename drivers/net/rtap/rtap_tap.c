@@ -241,20 +241,32 @@ rtap_tap_set_mac(int fd, const struct rte_ether_addr *mac)
 }
 
 int
-rtap_tap_get_netns(int fd, ino_t *netns)
+rtap_tap_open_netns(int fd, ino_t *inode)
 {
 	struct stat st;
-	int nsfd, ret = 0;
+	int nsfd, ret;
 
 	nsfd = ioctl(fd, TUNGETDEVNETNS);
 	if (nsfd < 0)
 		return -errno;
-	if (fstat(nsfd, &st) != 0)
+	if (fstat(nsfd, &st) != 0) {
 		ret = -errno;
-	else
-		*netns = st.st_ino;
+		close(nsfd);
+		return ret;
+	}
+	*inode = st.st_ino;
+	return nsfd;
+}
+
+int
+rtap_tap_get_netns(int fd, ino_t *inode)
+{
+	int nsfd = rtap_tap_open_netns(fd, inode);
+
+	if (nsfd < 0)
+		return nsfd;
 	close(nsfd);
-	return ret;
+	return 0;
 }
 
 void

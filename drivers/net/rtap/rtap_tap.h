@@ -110,8 +110,18 @@ bool rtap_tap_has_pi(int fd);
 int rtap_tap_get_mac(int fd, struct rte_ether_addr *mac);
 int rtap_tap_set_mac(int fd, const struct rte_ether_addr *mac);
 
-/** Inode number of the network namespace that the interface is in. */
-int rtap_tap_get_netns(int fd, ino_t *netns);
+/**
+ * Open the network namespace that the interface is in, which takes CAP_NET_ADMIN there.
+ *
+ * @param inode
+ *   Its inode number.
+ * @return
+ *   The file, or a negative errno: -EBADFD without a device behind fd, -EINVAL if the namespace
+ *   is being deleted.
+ */
+int rtap_tap_open_netns(int fd, ino_t *inode);
+/** The inode number alone. Returns 0 or a negative errno. */
+int rtap_tap_get_netns(int fd, ino_t *inode);
 
 /** Throw away what waits to be read. */
 void rtap_tap_drain(int fd);

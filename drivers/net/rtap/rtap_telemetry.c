@@ -122,6 +122,13 @@ add_bits(struct rte_tel_data *d, const char *key, uint64_t bits,
 		rte_tel_data_free(list);
 }
 
+static const char * const places[] = {
+	[RTAP_HERE] = "here",
+	[RTAP_ELSEWHERE] = "elsewhere",
+	[RTAP_UNSEEN] = "unseen",
+	[RTAP_REMOVED] = "removed",
+};
+
 /* As it is called now, and where: in the form of the links in /proc/PID/ns. */
 static void
 add_interface(struct rte_tel_data *d, const struct rtap_dev *rtap)
@@ -138,6 +145,9 @@ add_interface(struct rte_tel_data *d, const struct rtap_dev *rtap)
 		snprintf(netns, sizeof(netns), "net:[%ju]", (uintmax_t)inode);
 		rte_tel_data_add_dict_string(d, "netns", netns);
 	}
+	rte_tel_data_add_dict_string(d, "place", places[rtap->where]);
+	rte_tel_data_add_dict_int(d, "promiscuous", rtap->promiscuous_now);
+	rte_tel_data_add_dict_int(d, "allmulticast", rtap->allmulticast_now);
 	rte_tel_data_add_dict_int(d, "created", rtap->created);
 	rte_tel_data_add_dict_int(d, "persist", rtap->persistent);
 	rte_tel_data_add_dict_int(d, "multi_queue", rtap->files.multi_queue);
