@@ -68,6 +68,8 @@ sets "set link-up port 1" "<BROADCAST,MULTICAST,UP,LOWER_UP>"
 far ip link set tap1 down
 sets "set link-up port 1" "<BROADCAST,MULTICAST,UP,LOWER_UP>"
 addresses far tap1 2
+# What testpmd forwards is addressed to the other port.
+sets "set promisc 1 on" PROMISC
 works "settings from afar"
 sets "port config mtu 1 2000" "mtu 2000"
 sets "port config mtu 1 1500" "mtu 1500"
