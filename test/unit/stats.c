@@ -290,7 +290,7 @@ set_up(void)
 	unit_ring_set_up();
 	rtap_ring_close(&unit_ring);
 	unit_dev_init();
-	unit_dev.data->mtu = 2048;
+	rtap_dev(&unit_dev)->mtu_asked = unit_dev.data->mtu = 2048;
 	rxq = unit_rxq_open(pool, 64, RTE_ETH_RX_OFFLOAD_SCATTER);
 	txq = unit_txq_open(64);
 	CU_ASSERT_FATAL(rxq != NULL && txq != NULL);

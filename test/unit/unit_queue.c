@@ -25,7 +25,7 @@ unit_dev_init(void)
 	rtap.files.nb_fds = 1;
 	data.dev_private = &rtap;
 	data.port_id = 77;
-	data.mtu = RTE_ETHER_MTU;
+	rtap.mtu_asked = data.mtu = RTE_ETHER_MTU;
 	data.rx_queues = rx_queues;
 	data.tx_queues = tx_queues;
 	data.nb_rx_queues = 1;

@@ -89,7 +89,7 @@ set_mtu(uint16_t mtu)
 {
 	uint16_t segs;
 
-	unit_dev.data->mtu = mtu;
+	rtap_dev(&unit_dev)->mtu_asked = unit_dev.data->mtu = mtu;
 	if (rxq == NULL)
 		return;
 	segs = rte_atomic_load_explicit(&rxq->segs, rte_memory_order_relaxed);
