@@ -255,14 +255,15 @@ int
 rtap_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *addrs, uint32_t n)
 {
 	struct rtap_dev *rtap = rtap_dev(dev);
+	uint32_t i;
 	int ret;
 
 	ret = check_mc_addrs(rtap, addrs, n);
 	if (ret != 0)
 		return ret;
 	pthread_mutex_lock(&rtap->lock);
-	if (n > 0)
-		memcpy(rtap->filter.mc, addrs, n * sizeof(*addrs));
+	for (i = 0; i < n; i++)
+		rtap->filter.mc[i] = addrs[i];
 	rtap->filter.nb_mc = n;
 	ret = rtap_filter_update(dev);
 	pthread_mutex_unlock(&rtap->lock);
