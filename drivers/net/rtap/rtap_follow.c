@@ -138,14 +138,20 @@ rtap_follow_look(struct rte_eth_dev *dev)
 	return follow_link(dev, seen ? &info : NULL);
 }
 
-/* An interface that is there and cannot be found: its namespace is being deleted. */
+/*
+ * An interface that is there and cannot be found: its namespace is being deleted, or it has gone
+ * since we looked.
+ */
 static bool
 is_dying(const struct rtap_dev *rtap)
 {
 	ino_t inode;
+	int ret;
 
-	return rtap->where == RTAP_UNSEEN &&
-		rtap_tap_get_netns(rtap_files_ctl(&rtap->files), &inode) == -EINVAL;
+	if (rtap->where != RTAP_UNSEEN)
+		return false;
+	ret = rtap_tap_get_netns(rtap_files_ctl(&rtap->files), &inode);
+	return ret == -EINVAL || ret == -EBADFD;
 }
 
 unsigned int
