@@ -423,6 +423,8 @@ count_heap(void)
 void
 rig_census(struct rig_census *census)
 {
+	/* The interrupt thread has files for a moment while it looks at an interface. */
+	rig_settle();
 	*census = (struct rig_census){
 		.files = count_entries("/proc/self/fd"),
 		.threads = count_entries("/proc/self/task"),
