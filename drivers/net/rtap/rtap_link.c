@@ -166,7 +166,8 @@ get_link(struct rtap_netlink *nl, const struct rtap_place *place, const char *na
 	if (!info->here)
 		mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, place->nsid);
 	ret = rtap_netlink_request(nl, nlh, parse_link, info);
-	if (ret == -EINVAL && !info->here) /* there is no namespace of that number any more */
+	/* There is no namespace of that number any more, or no right left to look there. */
+	if (!info->here && (ret == -EINVAL || ret == -EACCES))
 		ret = -ENODEV;
 	/* Before Linux 6.0 there is no count. */
 	info->allmulticast |= (info->flags & IFF_ALLMULTI) != 0;
