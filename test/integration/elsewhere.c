@@ -378,6 +378,7 @@ given(void)
 
 	rig_case("a file of another namespace");
 	CHECK(fd >= 0 && ioctl(fd, TUNSETIFF, &ifr) == 0, "no TAP: %s", strerror(errno));
+	port.ifindex = if_nametoindex(IFNAME);
 	move_to(&port, others[0]);
 	rig_run("ip link set " IFNAME " mtu 1444");
 	go_to(0);
