@@ -378,6 +378,7 @@ given(void)
 
 	rig_case("a file of another namespace");
 	CHECK(fd >= 0 && ioctl(fd, TUNSETIFF, &ifr) == 0, "no TAP: %s", strerror(errno));
+	port.ifindex = if_nametoindex(IFNAME);
 	move_to(&port, others[0]);
 	rig_run("ip link set " IFNAME " mtu 1444");
 	go_to(0);
@@ -400,6 +401,27 @@ given(void)
 	/* Rings that are gone may hold the file for a moment. */
 	WAIT_FOR(if_nametoindex(IFNAME) == 0, "the interface outlives its files");
 	go_to(0);
+}
+
+/* The number of the namespace is known, and nobody may ask by it any more. */
+static void
+out_of_sight(struct port *port)
+{
+	struct port_conf conf = plain;
+	struct rte_eth_link link;
+
+	rig_case("without CAP_NET_ADMIN: out of sight, but it runs");
+	CHECK_OK(rte_eth_dev_get_mtu(port->id, &conf.mtu));
+	rig_set_capability(CAP_NET_ADMIN, false);
+	CHECK_OK(rte_eth_dev_stop(port->id));
+	port_setup(port, &conf);
+	CHECK_OK(rte_eth_dev_start(port->id));
+	CHECK_OK(rte_eth_link_get_nowait(port->id, &link));
+	CHECK(link.link_status == RTE_ETH_LINK_UP, "the link is down");
+	CHECK(rte_eth_dev_is_removed(port->id) == 0, "removed");
+	rig_run("ip link del " IFNAME);
+	CHECK(rte_eth_dev_is_removed(port->id) == 1, "not removed");
+	rig_set_capability(CAP_NET_ADMIN, true);
 }
 
 /* What takes a right that the process does not have fails, and the rest works. */
@@ -432,6 +454,8 @@ few_rights(void)
 	CHECK((kernel_flags(IFNAME) & IFF_PROMISC) == 0, "a flag without the right");
 	CHECK(is_in_step(&port), "port and interface differ");
 	rig_set_capability(CAP_SYS_ADMIN, true);
+
+	out_of_sight(&port);
 	port_close(&port);
 	go_to(0);
 }

@@ -11,13 +11,10 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -64,6 +61,23 @@ addresses(void)
 	WATCH_PASSES(&watch_foreign);
 	WATCH_PASSES(&other);
 	watch_passes_own();
+	watch_close();
+}
+
+/* The own address is that of the interface, whoever has set it. */
+static void
+followed(void)
+{
+	struct rte_ether_addr before;
+	struct rte_eth_link link;
+
+	rig_case("an address that the administrator sets");
+	watch_open("", &plain);
+	before = watch_mac();
+	rig_run("ip link set %s address 02:00:00:f0:00:99", watch_port.ifname);
+	CHECK_OK(rte_eth_link_get_nowait(watch_port.id, &link)); /* takes note of it, too */
+	watch_passes_own();
+	WATCH_DROPS(&before);
 	watch_close();
 }
 
@@ -395,30 +409,6 @@ given(void)
 	close(fd);
 }
 
-/* A process in a network namespace of its own, which ends with this one. */
-static pid_t
-fork_namespace(void)
-{
-	int ready[2];
-	pid_t pid;
-	char byte;
-
-	CHECK_OK(pipe(ready));
-	pid = fork();
-	if (pid == 0) {
-		close(ready[0]);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (unshare(CLONE_NEWNET) != 0 || write(ready[1], "", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	close(ready[1]);
-	CHECK(pid > 0 && read(ready[0], &byte, 1) == 1, "no other namespace");
-	close(ready[0]);
-	return pid;
-}
-
 static void
 enter_namespace(pid_t pid)
 {
@@ -448,7 +438,7 @@ moved(void)
 {
 	struct rte_ether_addr added = watch_numbered(&watch_foreign, 2);
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	pid_t pid = fork_namespace();
+	pid_t pid = rig_fork_namespace();
 
 	rig_case("an interface in another namespace");
 	watch_open("", &plain);
@@ -468,8 +458,7 @@ moved(void)
 	CHECK(setns(home, CLONE_NEWNET) == 0, "setns: %s", strerror(errno));
 	close(home);
 	watch_close();
-	kill(pid, SIGKILL);
-	CHECK(waitpid(pid, NULL, 0) == pid, "waitpid: %s", strerror(errno));
+	rig_end_namespace(pid);
 }
 
 int
@@ -480,6 +469,7 @@ main(int argc, char **argv)
 	pool = pool_create("pool", NB_MBUF, RTE_MBUF_DEFAULT_DATAROOM);
 	plain.pool = pool;
 	addresses();
+	followed();
 	modes();
 	multicast();
 	multicast_overflow();

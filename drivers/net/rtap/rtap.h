@@ -388,6 +388,7 @@ int rtap_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint3
 void rtap_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index);
 int rtap_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *addrs, uint32_t n);
 int rtap_vlan_filter_set(struct rte_eth_dev *dev, uint16_t id, int on);
+
 /* rtap_follow.c */
 
 /* What is to be done after rtap_follow(): in this order, without the lock. */

@@ -338,8 +338,9 @@ grow_rx_room(struct rte_eth_dev *dev, uint16_t mtu)
 			continue;
 		segs = rtap_rxq_segs(rxq, rtap_rx_frame_max(dev, mtu));
 		now = rte_atomic_load_explicit(&rxq->segs, rte_memory_order_relaxed);
-		rte_atomic_store_explicit(&rxq->segs, RTE_MAX(segs, now),
-			rte_memory_order_release);
+		if (segs <= now)
+			continue;
+		rte_atomic_store_explicit(&rxq->segs, segs, rte_memory_order_release);
 		rtap_sqpoll_rx_wait(rxq);
 	}
 }

@@ -396,12 +396,12 @@ rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 	dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	if (rtap->mtu != 0)
 		dev->data->mtu = rtap->mtu;
-	ret = watch(dev);
-	if (ret != 0)
-		goto close_iface;
 	dev->data->dev_link.link_speed = rtap->speed;
 	dev->data->dev_link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
 	dev->data->dev_link.link_autoneg = RTE_ETH_LINK_FIXED;
+	ret = watch(dev);
+	if (ret != 0)
+		goto close_iface;
 	dev->dev_ops = &rtap_ops;
 	dev->rx_pkt_burst = args->sqpoll.on ? rtap_sqpoll_rx_burst : rtap_rx_burst;
 	dev->tx_pkt_burst = args->sqpoll.on ? rtap_sqpoll_tx_burst : rtap_tx_burst;

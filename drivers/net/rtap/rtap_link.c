@@ -24,6 +24,9 @@
 /* How often an interface may be moved or renamed while it is asked for. */
 #define RTAP_MOVES_MAX 10
 
+/* Linux 6.0; the number is the kernel's ABI, and a header's enum cannot be asked for. */
+#define RTAP_IFLA_ALLMULTI 61
+
 static_assert(offsetof(struct rtnl_link_stats64, tx_dropped) ==
 		RTAP_KERNEL_TX_DROPPED * sizeof(uint64_t) &&
 		offsetof(struct rtnl_link_stats64, rx_nohandler) ==
@@ -120,7 +123,7 @@ parse_link_attr(const struct nlattr *attr, void *arg)
 	case IFLA_PROMISCUITY:
 		info->promiscuous = mnl_attr_get_u32(attr) != 0;
 		break;
-	case IFLA_ALLMULTI:
+	case RTAP_IFLA_ALLMULTI:
 		info->allmulticast = mnl_attr_get_u32(attr) != 0;
 		break;
 	case IFLA_STATS64:
@@ -166,7 +169,8 @@ get_link(struct rtap_netlink *nl, const struct rtap_place *place, const char *na
 	if (!info->here)
 		mnl_attr_put_u32(nlh, IFLA_TARGET_NETNSID, place->nsid);
 	ret = rtap_netlink_request(nl, nlh, parse_link, info);
-	if (ret == -EINVAL && !info->here) /* there is no namespace of that number any more */
+	/* There is no namespace of that number any more, or no right left to look there. */
+	if (!info->here && (ret == -EINVAL || ret == -EACCES))
 		ret = -ENODEV;
 	/* Before Linux 6.0 there is no count. */
 	info->allmulticast |= (info->flags & IFF_ALLMULTI) != 0;
