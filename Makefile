@@ -38,7 +38,7 @@ demo: setup all
 	devtools/demo.sh $(BUILD)
 
 bench: setup all
-	$(BUILD)/app/kpath-perf --json=$(BUILD)/kpath-perf.json $(BENCH)
+	$(BUILD)/app/kpath-perf --bench --json=$(BUILD)/kpath-perf.json $(BENCH)
 	devtools/bench-tables.py --readme $(BUILD)/kpath-perf.json
 
 install: all

@@ -24,7 +24,9 @@
  * clock.c		time, and CPU time
  * trace.c		counts system calls
  * machine.c		what it all runs on
- * report.c		medians, table, JSON
+ * results.c		medians, spread, ratios
+ * table.c		results for people
+ * json.c		results for programs
  *
  * A case is measured on all its paths in turns, several rounds, so that a noisy machine hurts all
  * alike; what counts is the median, and its ratio to another path's in the same run. All ports of
@@ -70,6 +72,20 @@ enum target {
 	TO_CLOSED,	/* IPv4 UDP to a port without socket */
 };
 
+/* What is left to the ports, as far as a path knows it. */
+enum offload {
+	OFFLOAD_OFF,
+	OFFLOAD_CSUM,	/* checksums */
+	OFFLOAD_ALL,	/* and segmentation: TSO, and LRO */
+};
+
+/* Where TCP streams go, as seen from home. */
+enum direction {
+	DIR_UP,
+	DIR_DOWN,
+	DIR_BOTH,	/* so many streams each */
+};
+
 /* What is measured. A test fills in those that it knows; the others are NAN. */
 enum metric {
 	M_NS,		/* ns per packet, or per poll: time of the application's thread */
@@ -98,7 +114,8 @@ struct params {
 	enum target to;
 	bool gso;		/* frames are TCP that the kernel has not segmented */
 	bool external;		/* buffers of mbufs are external ones */
-	bool offload;		/* checksum, TSO and LRO are left to the ports */
+	enum offload offload;
+	enum direction direction;
 };
 
 struct path;
@@ -177,15 +194,20 @@ extern const struct path_ops dpdk_ops;
 /* The kernel alone: a veth pair between the namespaces. Its ports have no end here. */
 extern const struct path_ops veth_ops;
 
+/* What a test saw over time, for those that look: results.h. */
+struct timeline;
+
 struct result {
 	double value[M_MAX];
 	const char *why;	/* nothing was measured */
+	struct timeline *timeline;	/* NULL: none; freed with the results */
 };
 
 struct test {
 	const char *name;
 	const char *what;
-	enum metric primary;
+	enum metric primary;	/* the one that ratios are of */
+	uint32_t shown;		/* RTE_BIT32() of others that the table of all tests shows */
 	bool pair;		/* two ports, else one */
 	bool sleeps;		/* Rx interrupts are asked for */
 	bool unhurried;		/* no side is meant to have no time left */
@@ -195,8 +217,15 @@ struct test {
 
 extern const struct test test_tx, test_rx, test_load, test_idle, test_wake, test_rtt, test_tcp;
 
+/* Which run a case is part of. */
+enum case_set {
+	SET_PATHS,	/* which path is best: the default */
+	SET_BENCH,	/* what the driver gains and loses: bare loops, trials, many sizes */
+};
+
 /* A case in the table: test, parameters, and the paths that it is for. */
 struct bench_case {
+	enum case_set set;
 	const struct test *test;
 	struct params params;
 	const char *paths;	/* names, separated by spaces */
@@ -214,7 +243,9 @@ void die(const char *format, ...) __rte_format_printf(1, 2) __rte_noreturn;
 /* options.c */
 
 struct options {
+	enum case_set set;
 	bool brief;
+	bool details;		/* a table for each case as well */
 	unsigned int rounds;
 	unsigned int ms;
 	const char *json;
@@ -259,7 +290,7 @@ void net_move(const char *ifname, int ns);
 void net_make_veth(const char *name, const char *peer);
 void net_delete(const char *ifname);
 /** What the kernel may leave undone on the interface. */
-void net_set_offload(const char *ifname, bool on);
+void net_set_offload(const char *ifname, enum offload offload);
 void net_get_mac(const char *ifname, struct rte_ether_addr *mac);
 /** A counter of the interface, like "rx_packets". */
 uint64_t net_counter(const char *ifname, const char *name);
@@ -328,25 +359,5 @@ struct machine {
 };
 
 void machine_describe(struct machine *m, bool huge);
-
-/* report.c */
-
-struct series {
-	const struct path *path;
-	const char *why;	/* not measured */
-	unsigned int n;
-	struct result rounds[KPERF_ROUNDS_MAX];
-};
-
-struct report;
-
-struct report *report_open(const struct options *options);
-void report_case(struct report *report, const struct bench_case *c, const struct series *series,
-		unsigned int n);
-void report_close(struct report *report);
-/** Percentiles of n times in ns, which are sorted here; nothing for very few. */
-void result_set_times(struct result *result, uint32_t *times, unsigned int n);
-/** The parameters of a case in words. */
-void params_print(char *text, size_t size, const struct bench_case *c);
 
 #endif /* _KPERF_H_ */

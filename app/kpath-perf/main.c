@@ -13,7 +13,7 @@
 
 #include <rte_eal.h>
 
-#include "kperf.h"
+#include "results.h"
 
 #define TXQLEN 4096
 #define SETTLE_US 15000
@@ -169,11 +169,12 @@ show_progress(const struct bench_case *c, unsigned int round, unsigned int round
 }
 
 static void
-run_case(struct report *report, const struct bench_case *c, const struct options *options)
+run_case(struct results *results, const struct bench_case *c, const struct options *options)
 {
 	static struct series series[64];
 	static struct port ports[64][2];
 	bool is_open[64];
+	const struct measured *measured;
 	unsigned int n = 0, i, round;
 
 	for (i = 0; i < nb_paths; i++) {
@@ -202,7 +203,9 @@ run_case(struct report *report, const struct bench_case *c, const struct options
 	for (i = 0; i < n; i++)
 		if (is_open[i])
 			close_path(ports[i], c);
-	report_case(report, c, series, n);
+	measured = results_add(results, c, series, n);
+	if (options->details)
+		table_case(measured);
 }
 
 static bool
@@ -211,7 +214,8 @@ wanted(const struct bench_case *c, const struct options *options)
 	char words[128];
 
 	params_print(words, sizeof(words), c);
-	return (options->only == NULL || strstr(words, options->only) != NULL) &&
+	return c->set == options->set &&
+		(options->only == NULL || strstr(words, options->only) != NULL) &&
 		(!options->brief || c->brief) &&
 		(options->tests == NULL || listed(options->tests, c->test->name, ","));
 }
@@ -234,7 +238,7 @@ int
 main(int argc, char **argv)
 {
 	struct options options = options_parse(argc, argv);
-	struct report *report;
+	struct results *results;
 	unsigned int i;
 
 	skip_unless_possible();
@@ -244,11 +248,14 @@ main(int argc, char **argv)
 	net_init();
 	threads_divert_signals();
 	threads_start_eal(options.huge);
-	report = report_open(&options);
+	results = results_new(&options);
+	table_introduce(results);
 	for (i = 0; i < nb_cases; i++)
 		if (wanted(&cases[i], &options))
-			run_case(report, &cases[i], &options);
-	report_close(report);
+			run_case(results, &cases[i], &options);
+	if (options.json != NULL)
+		json_write(results, options.json);
+	results_free(results);
 	rte_eal_cleanup();
 	return EXIT_SUCCESS;
 }

@@ -239,16 +239,16 @@ ifreq_ioctl(const char *ifname, unsigned long request_, struct ifreq *ifr, bool 
 }
 
 void
-net_set_offload(const char *ifname, bool on)
+net_set_offload(const char *ifname, enum offload offload)
 {
-	static const uint32_t commands[] = {
-		ETHTOOL_STXCSUM, ETHTOOL_STSO,
+	struct ethtool_value values[] = {
+		{ ETHTOOL_STXCSUM, offload >= OFFLOAD_CSUM },
+		{ ETHTOOL_STSO, offload >= OFFLOAD_ALL },
 	};
 	size_t i;
 
-	for (i = 0; i < RTE_DIM(commands); i++) {
-		struct ethtool_value value = { .cmd = commands[i], .data = on };
-		struct ifreq ifr = { .ifr_data = (void *)&value };
+	for (i = 0; i < RTE_DIM(values); i++) {
+		struct ifreq ifr = { .ifr_data = (void *)&values[i] };
 
 		ifreq_ioctl(ifname, SIOCETHTOOL, &ifr, false);
 	}

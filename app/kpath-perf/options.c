@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kperf.h"
+#include "results.h"
 
 #define ROUNDS_DEFAULT 5
 #define MS_DEFAULT 70
@@ -26,7 +26,7 @@ listed(const char *names, const char *name, const char *separators)
 }
 
 static void
-print_list(void)
+print_list(enum case_set set)
 {
 	char words[128];
 	unsigned int i;
@@ -36,6 +36,8 @@ print_list(void)
 		printf("  %-12s %s\n", paths[i].name, paths[i].what);
 	printf("\nCases (*: also in the short form):\n");
 	for (i = 0; i < nb_cases; i++) {
+		if (cases[i].set != set)
+			continue;
 		params_print(words, sizeof(words), &cases[i]);
 		printf("%c %-5s %s\n", cases[i].brief ? '*' : ' ', cases[i].test->name, words);
 	}
@@ -47,6 +49,7 @@ print_help(void)
 	printf("kpath-perf: what the paths between an application and the kernel cost\n"
 		"\n"
 		"As root: kpath-perf [OPTION]...\n"
+		"  --bench          what the driver gains and loses: bare loops, trials, many sizes\n"
 		"  --brief          the short form: fewer cases\n"
 		"  --tests=A,B      only these tests: tx, rx, load, idle, wake, rtt, tcp\n"
 		"  --paths=A,B      only these paths, see --list\n"
@@ -113,6 +116,7 @@ struct options
 options_parse(int argc, char **argv)
 {
 	static const struct option known[] = {
+		{ "bench", no_argument, NULL, 'B' },
 		{ "brief", no_argument, NULL, 'b' },
 		{ "tests", required_argument, NULL, 't' },
 		{ "paths", required_argument, NULL, 'p' },
@@ -126,10 +130,12 @@ options_parse(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options o = { .rounds = ROUNDS_DEFAULT, .ms = MS_DEFAULT, .huge = true };
+	bool list = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
 		switch (c) {
+		case 'B': o.set = SET_BENCH; o.details = true; break;
 		case 'b': o.brief = true; break;
 		case 't': o.tests = names("tests", optarg, is_test); break;
 		case 'p': o.paths = names("paths", optarg, is_path); break;
@@ -138,12 +144,16 @@ options_parse(int argc, char **argv)
 		case 'd': o.ms = number("duration", optarg, 60000); break;
 		case 'j': o.json = optarg; break;
 		case 'n': o.huge = false; break;
-		case 'l': print_list(); exit(EXIT_SUCCESS);
+		case 'l': list = true; break;
 		case 'h': print_help(); exit(EXIT_SUCCESS);
 		default: exit(2);
 		}
 	}
 	if (optind < argc)
 		die("what is '%s'? See --help", argv[optind]);
+	if (list) {
+		print_list(o.set);
+		exit(EXIT_SUCCESS);
+	}
 	return o;
 }

@@ -111,7 +111,8 @@ static int
 configure(const struct port *port, const struct dpdk *dpdk)
 {
 	const struct params *params = port->params;
-	bool offload = (port->path->flags & DPDK_OFFLOAD) != 0 && (params->offload || params->gso);
+	bool offload = (port->path->flags & DPDK_OFFLOAD) != 0 &&
+		(params->offload != OFFLOAD_OFF || params->gso);
 	struct rte_eth_conf conf = {
 		.rxmode.mtu = RTE_MAX(1500U, params->len - 14),
 		.intr_conf.rxq = port->sleeps,
@@ -130,9 +131,12 @@ configure(const struct port *port, const struct dpdk *dpdk)
 		conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
 	conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (offload) {
-		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_CHECKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO;
-		conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
-			RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_CHECKSUM;
+		conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+		if (params->offload == OFFLOAD_ALL || params->gso) {
+			conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_LRO;
+			conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_TSO;
+		}
 	}
 	conf.rxmode.offloads &= info.rx_offload_capa;
 	conf.txmode.offloads &= info.tx_offload_capa;
@@ -209,8 +213,8 @@ dpdk_open(struct port *port)
 	if ((port->path->flags & DPDK_VETH) != 0) {
 		net_make_veth(port->ifname, port->app_ifname);
 		/* Nobody finishes what the kernel would leave undone. */
-		net_set_offload(port->ifname, false);
-		net_set_offload(port->app_ifname, false);
+		net_set_offload(port->ifname, OFFLOAD_OFF);
+		net_set_offload(port->app_ifname, OFFLOAD_OFF);
 		net_set_up(port->app_ifname, RTE_MAX(1500U, params->len - 14), 0);
 		net_set_up(port->ifname, RTE_MAX(1500U, params->len - 14), 0);
 		net_get_mac(port->ifname, &port->mac);
@@ -359,7 +363,7 @@ static unsigned int
 dpdk_forward(struct port *in, struct port *out, unsigned int n)
 {
 	const struct dpdk *from = in->priv, *to = out->priv;
-	bool offload = in->params->offload && (in->path->flags & DPDK_OFFLOAD) != 0;
+	bool offload = in->params->offload != OFFLOAD_OFF && (in->path->flags & DPDK_OFFLOAD) != 0;
 	struct rte_mbuf *pkts[KPERF_BURST_MAX];
 	unsigned int sent, i;
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "oneway.h"
+#include "results.h"
 
 /* Of a sleep: the worker looks whether to stop that often */
 #define SLEEP_MS 20

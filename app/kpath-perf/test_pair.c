@@ -22,6 +22,7 @@
 #include <rte_byteorder.h>
 
 #include "oneway.h"
+#include "results.h"
 
 #define PORT_BASE 5000
 #define STREAMS_MAX 16

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/* Medians, spread and ratios of what was measured. */
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "results.h"
+
+/* A spread (of the middle half) beyond this part of the median is marked. */
+#define WIDE 0.15
+/* Who spends more of the time than that in polls that move nothing waits for the other side. */
+#define IDLE_PERCENT 10
+
+const struct metric_info metric_infos[M_MAX] = {
+	[M_NS] = { "ns", "ns", 0, true },
+	[M_CPU_NS] = { "cpu_ns", "CPU ns", 0, true },
+	[M_MPPS] = { "mpps", "Mpps", 3, false },
+	[M_GBPS] = { "gbps", "Gb/s", 2, false },
+	[M_SYSCALLS] = { "syscalls", "calls", 3, true },
+	[M_KERNEL_NS] = { "kernel_ns", "kern. ns", 0, true },
+	[M_P50] = { "p50_us", "p50 us", 1, true },
+	[M_P99] = { "p99_us", "p99 us", 1, true },
+	[M_P999] = { "p999_us", "p99.9 us", 1, true },
+	[M_LOST] = { "lost_permille", "lost o/oo", 1, true },
+	[M_CPU_GB] = { "cpu_s_per_gb", "CPU s/GB", 2, true },
+	[M_EMPTY] = { "empty_percent", "empty %", 0, true },
+	[M_SLEEP_CPU] = { "sleep_cpu_percent", "sleep CPU%", 2, true },
+};
+
+/*
+ * What is kept
+ */
+
+struct results *
+results_new(const struct options *options)
+{
+	struct results *results = calloc(1, sizeof(*results));
+
+	if (results == NULL)
+		die("out of memory");
+	results->options = options;
+	results->cases = calloc(nb_cases, sizeof(*results->cases));
+	if (results->cases == NULL)
+		die("out of memory");
+	machine_describe(&results->machine, options->huge);
+	return results;
+}
+
+const struct measured *
+results_add(struct results *results, const struct bench_case *c, const struct series *series,
+		unsigned int n)
+{
+	struct measured *m = &results->cases[results->n++];
+
+	m->bench_case = c;
+	m->n = n;
+	m->series = calloc(RTE_MAX(n, 1U), sizeof(*series));
+	if (m->series == NULL)
+		die("out of memory");
+	memcpy(m->series, series, n * sizeof(*series));
+	return m;
+}
+
+static void
+timeline_free(struct timeline *timeline)
+{
+	unsigned int i;
+
+	if (timeline == NULL)
+		return;
+	for (i = 0; i < timeline->n; i++) {
+		free(timeline->lines[i].seconds);
+		free(timeline->lines[i].values);
+	}
+	free(timeline);
+}
+
+void
+results_free(struct results *results)
+{
+	unsigned int i, j, k;
+
+	for (i = 0; i < results->n; i++) {
+		struct measured *m = &results->cases[i];
+
+		for (j = 0; j < m->n; j++)
+			for (k = 0; k < m->series[j].n; k++)
+				timeline_free(m->series[j].rounds[k].timeline);
+		free(m->series);
+	}
+	free(results->cases);
+	free(results);
+}
+
+/*
+ * Statistics
+ */
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+struct summary
+summarize(const struct series *s, enum metric metric)
+{
+	struct summary sum = { .median = NAN, .low = NAN, .high = NAN };
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++)
+		if (!isnan(s->rounds[i].value[metric]))
+			sum.values[sum.n++] = s->rounds[i].value[metric];
+	if (sum.n == 0)
+		return sum;
+	qsort(sum.values, sum.n, sizeof(*sum.values), compare);
+	sum.median = (sum.values[(sum.n - 1) / 2] + sum.values[sum.n / 2]) / 2;
+	sum.low = sum.values[sum.n / 4];
+	sum.high = sum.values[sum.n - 1 - sum.n / 4];
+	return sum;
+}
+
+double
+summary_spread(const struct summary *sum)
+{
+	return (sum->high - sum->low) / sum->median;
+}
+
+bool
+summary_is_wide(const struct summary *sum)
+{
+	return summary_spread(sum) > WIDE;
+}
+
+const char *
+saturated(const struct bench_case *c, const struct series *s)
+{
+	double empty = summarize(s, M_EMPTY).median;
+
+	if (c->test->unhurried || s->n == 0)
+		return NULL;
+	return isnan(empty) || empty > IDLE_PERCENT ? "kernel" : "application";
+}
+
+void
+result_set_times(struct result *result, uint32_t *times, unsigned int n)
+{
+	if (n < KPERF_TIMES_MIN)
+		return;
+	qsort(times, n, sizeof(*times), compare_times);
+	result->value[M_P50] = times[n / 2] / 1e3;
+	result->value[M_P99] = times[(uint64_t)n * 99 / 100] / 1e3;
+	result->value[M_P999] = times[(uint64_t)n * 999 / 1000] / 1e3;
+}
+
+/*
+ * Paths of a case side by side
+ */
+
+bool
+is_measured(const struct measured *m, enum metric metric)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n; i++)
+		if (summarize(&m->series[i], metric).n > 0)
+			return true;
+	return false;
+}
+
+const struct series *
+find_series(const struct measured *m, const char *path)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n; i++)
+		if (strcmp(m->series[i].path->name, path) == 0)
+			return &m->series[i];
+	return NULL;
+}
+
+double
+times_better(enum metric metric, const struct series *s, const struct series *other)
+{
+	double ours = summarize(s, metric).median;
+	double theirs = other == NULL ? NAN : summarize(other, metric).median;
+
+	return metric_infos[metric].less ? theirs / ours : ours / theirs;
+}
+
+const struct series *
+best_loop(const struct measured *m)
+{
+	const struct series *best = NULL;
+	enum metric primary = m->bench_case->test->primary;
+	unsigned int i;
+
+	for (i = 0; i < m->n; i++) {
+		const struct series *s = &m->series[i];
+
+		if (s->path->ops == &loop_ops && summarize(s, primary).n > 0 &&
+		    (best == NULL || times_better(primary, s, best) > 1))
+			best = s;
+	}
+	return best;
+}
+
+/*
+ * In words
+ */
+
+void
+params_print(char *text, size_t size, const struct bench_case *c)
+{
+	static const char * const targets[] = {
+		[TO_NOBODY] = "",
+		[TO_OTHER] = ", UDP to another host",
+		[TO_SOCKET] = ", UDP to a socket",
+		[TO_CLOSED] = ", UDP to a closed port",
+	};
+	static const char * const directions[] = {
+		[DIR_UP] = "",
+		[DIR_DOWN] = " down",
+		[DIR_BOTH] = " each way",
+	};
+	static const char * const offloads[] = {
+		[OFFLOAD_OFF] = "off",
+		[OFFLOAD_CSUM] = "checksum",
+		[OFFLOAD_ALL] = "on",
+	};
+	const struct params *p = &c->params;
+
+	if (c->test == &test_tcp)
+		snprintf(text, size, "%u stream%s%s, offloads %s", p->streams,
+			p->streams == 1 ? "" : "s", directions[p->direction],
+			offloads[p->offload]);
+	else if (c->test == &test_rtt || c->test == &test_idle)
+		text[0] = '\0';
+	else
+		snprintf(text, size, "%u B, bursts of %u, %u queue%s%s%s", p->len, p->burst,
+			p->queues, p->queues == 1 ? "" : "s", targets[p->to],
+			p->gso ? ", LRO" : "");
+	if (p->mbuf_room != 0)
+		snprintf(text + strlen(text), size - strlen(text), ", %s of %u B",
+			p->external ? "external buffers" : "mbufs", p->mbuf_room);
+}

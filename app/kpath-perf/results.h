@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+#ifndef _RESULTS_H_
+#define _RESULTS_H_
+
+/* What was measured, and what is read out of it: medians, spread, ratios. */
+
+#include <stdbool.h>
+
+#include "kperf.h"
+
+#define TIMELINE_LINES_MAX 24
+
+/* A line of a plot over time: values of a moment, or of the time since the one before. */
+struct timeline_line {
+	char name[48];
+	const char *unit;
+	unsigned int n;
+	float *seconds;		/* since the test began */
+	float *values;		/* NAN: none */
+};
+
+/* All that a test saw over time. */
+struct timeline {
+	unsigned int n;
+	double load_start, load_end;	/* seconds since the test began */
+	struct timeline_line lines[TIMELINE_LINES_MAX];
+};
+
+/* Of each metric */
+struct metric_info {
+	const char *name;	/* in JSON */
+	const char *unit;	/* in tables */
+	int digits;
+	bool less;		/* is better */
+};
+
+extern const struct metric_info metric_infos[M_MAX];
+
+/* All rounds of a path in a case. */
+struct series {
+	const struct path *path;
+	const char *why;	/* not measured */
+	unsigned int n;
+	struct result rounds[KPERF_ROUNDS_MAX];
+};
+
+struct measured {
+	const struct bench_case *bench_case;
+	unsigned int n;
+	struct series *series;	/* a row for each path */
+};
+
+/* All of a run, in the order of the cases. */
+struct results {
+	const struct options *options;
+	struct machine machine;
+	unsigned int n;
+	struct measured *cases;
+};
+
+/** Room for the results of a run; the options must outlive them. */
+struct results *results_new(const struct options *options);
+/** Add a case with n series, which are copied. Returns it as it is kept. */
+const struct measured *results_add(struct results *results, const struct bench_case *c,
+		const struct series *series, unsigned int n);
+void results_free(struct results *results);
+
+struct summary {
+	unsigned int n;		/* rounds in which it was measured */
+	double median, low, high;	/* the middle half lies between the latter two */
+	double values[KPERF_ROUNDS_MAX];	/* sorted */
+};
+
+/** Of all rounds; NAN where nothing was measured. */
+struct summary summarize(const struct series *s, enum metric metric);
+/** The part of the median that the middle half is wide. */
+double summary_spread(const struct summary *sum);
+/** Is the spread so wide that the median is to be marked? */
+bool summary_is_wide(const struct summary *sum);
+
+/** Was the metric measured on any path of the case? */
+bool is_measured(const struct measured *m, enum metric metric);
+/** The series of a path; NULL if it is not among them. */
+const struct series *find_series(const struct measured *m, const char *path);
+/** The yardstick of a case: of all bare loops, the one that is best by the primary metric. */
+const struct series *best_loop(const struct measured *m);
+/** How many times better than the other series; NAN where one was not measured, or is NULL. */
+double times_better(enum metric metric, const struct series *s, const struct series *other);
+/** Which side had no time left; NULL where none was meant to, and where nothing was measured. */
+const char *saturated(const struct bench_case *c, const struct series *s);
+
+/** Percentiles of n times in ns, which are sorted here; nothing for very few. */
+void result_set_times(struct result *result, uint32_t *times, unsigned int n);
+/** The parameters of a case in words. */
+void params_print(char *text, size_t size, const struct bench_case *c);
+
+/* table.c */
+
+/** What the results were taken on, and how to read them. */
+void table_introduce(const struct results *results);
+/** The table of a case: all metrics of all its paths. */
+void table_case(const struct measured *m);
+
+/* json.c */
+
+/** Write all results to the file; ends with a message if that fails. */
+void json_write(const struct results *results, const char *file);
+
+#endif /* _RESULTS_H_ */
