@@ -39,6 +39,10 @@ json_series(FILE *out, const struct bench_case *c, const struct series *s)
 		fprintf(out, ",\"why\":");
 		json_string(out, s->why);
 	}
+	if (s->how != NULL) {
+		fprintf(out, ",\"how\":");
+		json_string(out, s->how);
+	}
 	fprintf(out, ",\"saturated\":");
 	json_string(out, saturated(c, s));
 	fprintf(out, ",\"metrics\":{");
@@ -68,6 +72,7 @@ json_case(FILE *out, const struct measured *m)
 		c->test->name, metric_infos[c->test->primary].name, p->len, p->burst);
 	fprintf(out, "\"queues\":%u,\"mbuf_room\":%u,\"streams\":%u,\"to\":\"%s\",", p->queues,
 		p->mbuf_room, p->streams, targets[p->to]);
+	fprintf(out, "\"mtu\":%u,", params_mtu(p));
 	fprintf(out, "\"gso\":%s,\"offload\":\"%s\",\"direction\":\"%s\",",
 		p->gso ? "true" : "false", offloads[p->offload], directions[p->direction]);
 	fprintf(out, "\"external\":%s,\"paths\":[", p->external ? "true" : "false");
@@ -98,6 +103,38 @@ json_machine(FILE *out, const struct machine *m)
 	fprintf(out, "}");
 }
 
+/* All paths that may be named: of what kind, and whether they can run here. */
+static void
+json_paths(FILE *out, const struct options *options)
+{
+	const char *sep = "";
+	unsigned int i, w;
+
+	for (i = 0; i < nb_paths; i++) {
+		const struct availability *a = available(&paths[i]);
+		const struct {
+			const char *name, *value;
+		} words[] = {
+			{ "what", paths[i].what }, { "kind", path_kind(&paths[i]) },
+			{ "why", a->why }, { "how", a->how }, { "note", a->note },
+		};
+
+		if (options->set == SET_PATHS && options->paths == NULL &&
+		    paths[i].ops == &loop_ops)
+			continue;
+		fprintf(out, "%s\n {\"name\":\"%s\",\"runs\":%s", sep, paths[i].name,
+			a->why == NULL ? "true" : "false");
+		for (w = 0; w < RTE_DIM(words); w++) {
+			if (words[w].value == NULL)
+				continue;
+			fprintf(out, ",\"%s\":", words[w].name);
+			json_string(out, words[w].value);
+		}
+		fprintf(out, "}");
+		sep = ",";
+	}
+}
+
 void
 json_write(const struct results *results, const char *file)
 {
@@ -109,7 +146,9 @@ json_write(const struct results *results, const char *file)
 		die("%s: %s", file, strerror(errno));
 	fprintf(out, "{\"machine\":");
 	json_machine(out, &results->machine);
-	fprintf(out, ",\"rounds\":%u,\"ms\":%u,\"cases\":[", options->rounds, options->ms);
+	fprintf(out, ",\"rounds\":%u,\"ms\":%u,\"paths\":[", options->rounds, options->ms);
+	json_paths(out, options);
+	fprintf(out, "],\"cases\":[");
 	for (i = 0; i < results->n; i++) {
 		if (i > 0)
 			fputc(',', out);

@@ -11,6 +11,8 @@
  * main.c		the order of measurements
  * options.c		the command line
  * cases.c		what is compared and what is measured: a row for each path and each case
+ * available.c		which paths this machine can run, and what the others lack
+ * plan.c		which cases are run, and how long that takes
  * path_loop.c		bare programs over a TAP, without DPDK
  * path_dpdk.c		DPDK ports
  * oneway.c		what tests of one port share
@@ -25,7 +27,8 @@
  * trace.c		counts system calls
  * machine.c		what it all runs on
  * results.c		medians, spread, ratios
- * table.c		results for people
+ * table.c		results for people: a case
+ * summary.c		the same: all cases in one table
  * json.c		results for programs
  *
  * A case is measured on all its paths in turns, several rounds, so that a noisy machine hurts all
@@ -43,6 +46,7 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <rte_common.h>
 #include <rte_ether.h>
@@ -116,7 +120,19 @@ struct params {
 	bool external;		/* buffers of mbufs are external ones */
 	enum offload offload;
 	enum direction direction;
+	uint16_t mtu;		/* of the interfaces, 0: 1500, or what frames need */
 };
+
+/* A frame as large as --mtu allows */
+#define LEN_MTU 0
+
+static inline uint32_t
+params_mtu(const struct params *params)
+{
+	uint32_t mtu = RTE_MAX(1500U, params->len - (uint32_t)RTE_ETHER_HDR_LEN);
+
+	return params->mtu != 0 ? params->mtu : mtu;
+}
 
 struct path;
 
@@ -164,10 +180,21 @@ struct path {
 	const char *devargs;	/* of that driver, NULL: none */
 	unsigned int flags;	/* path_loop.c: LOOP_*; path_dpdk.c: DPDK_* */
 	uint32_t frame_max;	/* 0: KPERF_FRAME_MAX */
+	uint32_t needs;		/* NEEDS_* */
+	uint32_t wants;		/* the same, but it runs without, in another way */
 };
 
 extern const struct path paths[];
 extern const unsigned int nb_paths;
+
+#define NEEDS_NAMESPACE	RTE_BIT32(0)	/* all do */
+#define NEEDS_DRIVER	RTE_BIT32(1)	/* of DPDK */
+#define NEEDS_TUN	RTE_BIT32(2)
+#define NEEDS_URING	RTE_BIT32(3)
+#define NEEDS_VHOST	RTE_BIT32(4)
+#define NEEDS_VETH	RTE_BIT32(5)
+#define NEEDS_PACKET	RTE_BIT32(6)
+#define NEEDS_XDP	RTE_BIT32(7)
 
 #define LOOP_RW		(1U << 0)	/* read and write; else io_uring */
 #define LOOP_FILE	(1U << 1)	/* registered file */
@@ -186,9 +213,11 @@ extern const struct path_ops loop_ops;
 #define DPDK_OFFLOAD	(1U << 1)	/* knows checksum, TSO and LRO */
 #define DPDK_ONE_QUEUE	(1U << 2)
 #define DPDK_MODE	(1U << 3)	/* a driver without these arguments is not at fault */
+#define DPDK_VHOST	(1U << 4)	/* is told of queues; the MAC comes late */
 
-/* Frames that the Rx ring of such a driver takes when nobody reads */
+/* What the Rx ring of a driver with DPDK_VETH takes when nobody reads: frames, and bytes */
 #define DPDK_VETH_FILL 1000
+#define DPDK_VETH_FILL_BYTES (1514 * DPDK_VETH_FILL)
 extern const struct path_ops dpdk_ops;
 
 /* The kernel alone: a veth pair between the namespaces. Its ports have no end here. */
@@ -211,6 +240,8 @@ struct test {
 	bool pair;		/* two ports, else one */
 	bool sleeps;		/* Rx interrupts are asked for */
 	bool unhurried;		/* no side is meant to have no time left */
+	unsigned int takes;	/* a round, about so many times the duration, 0: 1 */
+	unsigned int takes_ms;	/* and that long besides */
 	/** One round on an open path: ports[1] only for pairs. Duration in ns, of pure work. */
 	void (*measure)(struct port *ports, uint64_t duration, struct result *result);
 };
@@ -246,23 +277,72 @@ struct options {
 	enum case_set set;
 	bool brief;
 	bool details;		/* a table for each case as well */
+	bool list;		/* only show what there is */
 	unsigned int rounds;
 	unsigned int ms;
+	unsigned int mtu;	/* 0: each case has its own */
 	const char *json;
 	const char *tests;	/* names, separated by commas */
 	const char *paths;
+	const char *offloads;
 	const char *only;	/* words of the case */
+	const char *cpus;	/* as in "0-3,8", NULL: all */
 	bool huge;
 };
 
+/** End with a message and status 2: an option is wrong, and nothing was measured. */
+void refuse(const char *format, ...) __rte_format_printf(1, 2) __rte_noreturn;
+/** Ends with a message if anything is wrong with them. */
 struct options options_parse(int argc, char **argv);
 /** Is name among these, separated by the given characters? */
 bool listed(const char *names, const char *name, const char *separators);
 
+/* available.c */
+
+/* Of a path, here: why it does not run and how to get it, or how it runs without what it wants. */
+struct availability {
+	const char *why;	/* NULL: it can run */
+	const char *how;
+	const char *note;	/* NULL: it has all that it wants */
+	char words[96];		/* how, where that depends on the path */
+};
+
+/**
+ * Look what this machine has, after EAL has loaded its drivers. Namespaces: 0, or the error number
+ * of the attempt to make them, without which nothing else is tried.
+ */
+void available_probe(int namespaces);
+void available_free(void);
+const struct availability *available(const struct path *path);
+/** Is it injection, redirection, the kernel alone or a bare loop? */
+const char *path_kind(const struct path *path);
+
+/* plan.c */
+
+/** Choose the cases that the options leave, and adapt them. It is an error if there is none. */
+void plan_make(const struct options *options);
+void plan_free(void);
+unsigned int plan_size(void);
+const struct bench_case *plan_case(unsigned int i);
+/** Is the path to be measured in that case, if it can be? */
+bool plan_has(const struct bench_case *c, const struct path *path);
+/** Seconds that all cases take, about. */
+double plan_seconds(void);
+/** A time in words: "40 s", "6 min". */
+void print_time(FILE *out, double seconds);
+/**
+ * Say that a path's turn comes in case i; on a terminal in a line that is written over, else a line
+ * for each case. NULL: remove the line.
+ */
+void plan_progress(unsigned int i, unsigned int round, const struct path *path);
+
 /* threads.c */
 
-/** Find out which CPUs there are for this process; nb_cpus() says how many. */
-void threads_init(void);
+/**
+ * Find out which CPUs there are for this process; nb_cpus() says how many. A list of CPUs restricts
+ * it to these; ends with a message if it may not use one of them.
+ */
+void threads_init(const char *list);
 unsigned int nb_cpus(void);
 void threads_start_eal(bool huge);
 /** Start the thread that takes net_tap's signals, so that others do not. */
@@ -278,7 +358,8 @@ void leave_workers_alone(unsigned int n);
 
 extern int net_home, net_far;		/* namespaces */
 
-void net_init(void);
+/** Make the namespaces. Returns 0, or the error number if that is not allowed. */
+int net_init(void);
 /** Enter a namespace, with the calling thread. */
 void net_enter(int ns);
 void net_sysctl(const char *name, const char *value);
@@ -288,6 +369,8 @@ void net_set_up(const char *ifname, uint32_t mtu, uint32_t txqlen);
 void net_add_addr(const char *ifname, uint32_t addr);
 void net_move(const char *ifname, int ns);
 void net_make_veth(const char *name, const char *peer);
+/** The same, but returns 0 or the error number. */
+int net_try_veth(const char *name, const char *peer);
 void net_delete(const char *ifname);
 /** What the kernel may leave undone on the interface. */
 void net_set_offload(const char *ifname, enum offload offload);

@@ -2,7 +2,6 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -40,14 +39,13 @@ static void
 open_kernel_end(struct port *port, int ns)
 {
 	const struct params *params = port->params;
-	uint32_t mtu = RTE_MAX(1500U, params->len - 14);
 
 	port->ifindex = net_index(port->ifname);
 	if (ns != net_home) {
 		net_move(port->ifname, ns);
 		net_enter(ns);
 	}
-	net_set_up(port->ifname, params->gso ? 0 : mtu, TXQLEN);
+	net_set_up(port->ifname, params->gso ? 0 : params_mtu(params), TXQLEN);
 	net_add_addr(port->ifname, port->addr);
 	net_get_mac(port->ifname, &port->mac);
 	if (ns == net_home) {
@@ -151,26 +149,10 @@ measure(struct port *ports, const struct bench_case *c, const struct options *op
 	usleep(SETTLE_US);
 }
 
-/* A line that is written over; none when all is done, or nobody watches. */
 static void
-show_progress(const struct bench_case *c, unsigned int round, unsigned int rounds,
-		const char *path)
+run_case(struct results *results, unsigned int number, const struct options *options)
 {
-	char words[128];
-
-	if (!isatty(STDERR_FILENO))
-		return;
-	fprintf(stderr, "\r%-98s\r", "");
-	if (c == NULL)
-		return;
-	params_print(words, sizeof(words), c);
-	fprintf(stderr, "%u of %u: %s, %s: round %u of %u: %s", (unsigned int)(c - cases) + 1,
-		nb_cases, c->test->name, words, round, rounds, path);
-}
-
-static void
-run_case(struct results *results, const struct bench_case *c, const struct options *options)
-{
+	const struct bench_case *c = plan_case(number);
 	static struct series series[64];
 	static struct port ports[64][2];
 	bool is_open[64];
@@ -179,14 +161,13 @@ run_case(struct results *results, const struct bench_case *c, const struct optio
 
 	for (i = 0; i < nb_paths; i++) {
 		const struct path *path = &paths[i];
+		const struct availability *a = available(path);
 
-		if (!listed(c->paths, path->name, " ") ||
-		    (options->paths != NULL && !listed(options->paths, path->name, ",")) ||
-		    (path->ops->tx == NULL && !c->test->pair))
+		if (!plan_has(c, path))
 			continue;
-		series[n] = (struct series){ .path = path };
-		is_open[n] = open_path(ports[n], c, path, n);
-		if (!is_open[n])
+		series[n] = (struct series){ .path = path, .why = a->why, .how = a->how };
+		is_open[n] = a->why == NULL && open_path(ports[n], c, path, n);
+		if (!is_open[n] && a->why == NULL)
 			series[n].why = ports[n][0].why;
 		n++;
 	}
@@ -194,12 +175,12 @@ run_case(struct results *results, const struct bench_case *c, const struct optio
 		for (i = 0; i < n; i++) {
 			if (series[i].why != NULL)
 				continue;
-			show_progress(c, round + 1, options->rounds, series[i].path->name);
+			plan_progress(number, round + 1, series[i].path);
 			measure(ports[i], c, options, &series[i].rounds[series[i].n]);
 			series[i].why = series[i].rounds[series[i].n++].why;
 		}
 	}
-	show_progress(NULL, 0, 0, NULL);
+	plan_progress(number, 0, NULL);
 	for (i = 0; i < n; i++)
 		if (is_open[i])
 			close_path(ports[i], c);
@@ -208,54 +189,66 @@ run_case(struct results *results, const struct bench_case *c, const struct optio
 		table_case(measured);
 }
 
+/* Is there a path that can be measured? */
 static bool
-wanted(const struct bench_case *c, const struct options *options)
+is_possible(void)
 {
-	char words[128];
+	unsigned int i, j;
 
-	params_print(words, sizeof(words), c);
-	return c->set == options->set &&
-		(options->only == NULL || strstr(words, options->only) != NULL) &&
-		(!options->brief || c->brief) &&
-		(options->tests == NULL || listed(options->tests, c->test->name, ","));
+	for (i = 0; i < plan_size(); i++)
+		for (j = 0; j < nb_paths; j++)
+			if (plan_has(plan_case(i), &paths[j]) && available(&paths[j])->why == NULL)
+				return true;
+	return false;
 }
 
-/* A TAP or a namespace that is not to be had is no fault of the paths. */
 static void
-skip_unless_possible(void)
+run(const struct options *options)
 {
-	if (geteuid() != 0) {
-		fprintf(stderr, "kpath-perf: needs root\n");
-		exit(77);
-	}
-	if (access("/dev/net/tun", R_OK | W_OK) != 0) {
-		fprintf(stderr, "kpath-perf: /dev/net/tun: %s\n", strerror(errno));
-		exit(77);
-	}
+	struct results *results = results_new(options);
+	unsigned int i;
+
+	table_introduce(results);
+	for (i = 0; i < plan_size(); i++)
+		run_case(results, i, options);
+	if (options->set == SET_PATHS)
+		summary_print(results);
+	if (options->json != NULL)
+		json_write(results, options->json);
+	results_free(results);
+}
+
+/* 77, as tests say it: what is not to be had here is no fault of the paths. */
+static int
+give_up(void)
+{
+	fprintf(stderr, "kpath-perf: no path can be measured here\n");
+	summary_missing(stderr);
+	return 77;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct options options = options_parse(argc, argv);
-	struct results *results;
-	unsigned int i;
+	int namespaces, ret = EXIT_SUCCESS;
 
-	skip_unless_possible();
 	signal(SIGPIPE, SIG_IGN);
-	threads_init();
+	threads_init(options.cpus);
 	trace_init();
-	net_init();
+	namespaces = net_init();
 	threads_divert_signals();
 	threads_start_eal(options.huge);
-	results = results_new(&options);
-	table_introduce(results);
-	for (i = 0; i < nb_cases; i++)
-		if (wanted(&cases[i], &options))
-			run_case(results, &cases[i], &options);
-	if (options.json != NULL)
-		json_write(results, options.json);
-	results_free(results);
+	available_probe(namespaces);
+	plan_make(&options);
+	if (options.list)
+		summary_list(&options);
+	else if (is_possible())
+		run(&options);
+	else
+		ret = give_up();
+	plan_free();
+	available_free();
 	rte_eal_cleanup();
-	return EXIT_SUCCESS;
+	return ret;
 }

@@ -48,11 +48,12 @@ own_namespace(void)
 	return fd;
 }
 
+/* Returns -1 if it may not. */
 static int
 make_namespace(void)
 {
 	if (unshare(CLONE_NEWNET) != 0)
-		die("cannot make a network namespace: %s; run this as root", strerror(errno));
+		return -1;
 	net_set_up("lo", 0, 0);
 	/* Nothing that the kernel says of its own accord. */
 	net_sysctl("ipv6/conf/all/disable_ipv6", "1");
@@ -69,12 +70,15 @@ show_home(void)
 		fprintf(stderr, "sysfs shows other interfaces: %s\n", strerror(errno));
 }
 
-void
+int
 net_init(void)
 {
 	net_far = make_namespace();
-	net_home = make_namespace();
+	net_home = net_far < 0 ? -1 : make_namespace();
+	if (net_home < 0)
+		return errno;
 	show_home();
+	return 0;
 }
 
 void
@@ -118,19 +122,31 @@ link_begin(union message *msg, uint16_t flags, const struct ifinfomsg *ifi)
 	return nlh;
 }
 
-static void
-request(struct nlmsghdr *nlh, const char *what, const char *ifname)
+static int
+try_request(struct nlmsghdr *nlh)
 {
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	char answer[8192];
 	ssize_t len = -1;
+	int ret = 0;
 
 	if (nl != NULL && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
 	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) > 0)
 		len = mnl_socket_recvfrom(nl, answer, sizeof(answer));
 	if (len < 0 || mnl_cb_run(answer, len, 0, mnl_socket_get_portid(nl), NULL, NULL) < 0)
-		die("%s: cannot %s: %s", ifname, what, strerror(errno));
-	mnl_socket_close(nl);
+		ret = errno;
+	if (nl != NULL)
+		mnl_socket_close(nl);
+	return ret;
+}
+
+static void
+request(struct nlmsghdr *nlh, const char *what, const char *ifname)
+{
+	int ret = try_request(nlh);
+
+	if (ret != 0)
+		die("%s: cannot %s: %s", ifname, what, strerror(ret));
 }
 
 unsigned int
@@ -183,8 +199,8 @@ net_delete(const char *ifname)
 	request(nlh, "delete it", ifname);
 }
 
-void
-net_make_veth(const char *name, const char *peer)
+int
+net_try_veth(const char *name, const char *peer)
 {
 	const struct ifinfomsg ifi = {0};
 	struct nlattr *linkinfo, *data, *info;
@@ -201,7 +217,16 @@ net_make_veth(const char *name, const char *peer)
 	mnl_attr_nest_end(nlh, info);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, linkinfo);
-	request(nlh, "make it", name);
+	return try_request(nlh);
+}
+
+void
+net_make_veth(const char *name, const char *peer)
+{
+	int ret = net_try_veth(name, peer);
+
+	if (ret != 0)
+		die("%s: cannot make it: %s", name, strerror(ret));
 }
 
 void

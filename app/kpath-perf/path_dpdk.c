@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,36 @@ make_pool(const struct port *port, struct dpdk *dpdk)
  * Opening
  */
 
+/*
+ * Libraries of drivers (libbpf, libxdp) talk to standard error about what is no fault, in the
+ * middle of a line that shows progress. Returns what gives standard error back.
+ */
+static int
+silence(void)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+
+	fflush(stderr);
+	if (null >= 0 && saved >= 0)
+		dup2(null, STDERR_FILENO);
+	if (null >= 0)
+		close(null);
+	return saved;
+}
+
+static void
+speak(int saved)
+{
+	fflush(stderr);
+	if (saved < 0)
+		return;
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+}
+
+static const char too_large[] = "takes no frames of that size";
+
 static int
 configure(const struct port *port, const struct dpdk *dpdk)
 {
@@ -114,7 +145,7 @@ configure(const struct port *port, const struct dpdk *dpdk)
 	bool offload = (port->path->flags & DPDK_OFFLOAD) != 0 &&
 		(params->offload != OFFLOAD_OFF || params->gso);
 	struct rte_eth_conf conf = {
-		.rxmode.mtu = RTE_MAX(1500U, params->len - 14),
+		.rxmode.mtu = params_mtu(params),
 		.intr_conf.rxq = port->sleeps,
 	};
 	struct rte_eth_dev_info info;
@@ -124,6 +155,8 @@ configure(const struct port *port, const struct dpdk *dpdk)
 	ret = rte_eth_dev_info_get(dpdk->id, &info);
 	if (ret != 0)
 		return ret;
+	if (!params->gso && params->len > info.max_rx_pktlen)
+		return -EMSGSIZE;
 	if (conf.rxmode.mtu > info.max_mtu || params->gso)
 		conf.rxmode.mtu = 1500;
 	/* Only where it is needed: net_tap reads into all its descriptors then. */
@@ -156,12 +189,17 @@ attach(struct port *port, struct dpdk *dpdk)
 	const struct path *path = port->path;
 	bool veth = (path->flags & DPDK_VETH) != 0;
 	char args[256];
+	int len, saved, ret;
 
 	snprintf(dpdk->device, sizeof(dpdk->device), "%s%u", path->driver, port->number);
-	snprintf(args, sizeof(args), "iface=%s%s%s", veth ? port->app_ifname : port->ifname,
+	len = snprintf(args, sizeof(args), "iface=%s%s%s", veth ? port->app_ifname : port->ifname,
 		path->devargs != NULL ? "," : "", path->devargs != NULL ? path->devargs : "");
-	if (rte_eal_hotplug_add("vdev", dpdk->device, args) != 0 ||
-	    rte_eth_dev_get_port_by_name(dpdk->device, &dpdk->id) != 0) {
+	if ((path->flags & DPDK_VHOST) != 0)
+		snprintf(args + len, sizeof(args) - len, ",queues=%u", port->params->queues);
+	saved = silence();
+	ret = rte_eal_hotplug_add("vdev", dpdk->device, args);
+	speak(saved);
+	if (ret != 0 || rte_eth_dev_get_port_by_name(dpdk->device, &dpdk->id) != 0) {
 		port->why = (path->flags & DPDK_MODE) != 0 ? "not offered by this driver, here" :
 			"DPDK's driver does not take the interface, or is not installed";
 		return -1;
@@ -181,14 +219,17 @@ static void
 dpdk_close(struct port *port)
 {
 	struct dpdk *dpdk = port->priv;
+	int saved;
 
 	if (dpdk->epoll_fd >= 0) {
 		rte_eth_dev_rx_intr_ctl_q(dpdk->id, 0, dpdk->epoll_fd, RTE_INTR_EVENT_DEL, NULL);
 		close(dpdk->epoll_fd);
 	}
 	dpdk_stop(port);
+	saved = silence();
 	rte_eth_dev_close(dpdk->id);
 	rte_eal_hotplug_remove("vdev", dpdk->device);
+	speak(saved);
 	rte_mempool_free(dpdk->pool);
 	rte_memzone_free(dpdk->external);
 	if ((port->path->flags & DPDK_VETH) != 0)
@@ -201,6 +242,7 @@ dpdk_open(struct port *port)
 {
 	const struct params *params = port->params;
 	struct dpdk *dpdk;
+	int saved, ret;
 
 	if ((port->path->flags & DPDK_ONE_QUEUE) != 0 && params->queues > 1) {
 		port->why = "has one queue here";
@@ -215,8 +257,8 @@ dpdk_open(struct port *port)
 		/* Nobody finishes what the kernel would leave undone. */
 		net_set_offload(port->ifname, OFFLOAD_OFF);
 		net_set_offload(port->app_ifname, OFFLOAD_OFF);
-		net_set_up(port->app_ifname, RTE_MAX(1500U, params->len - 14), 0);
-		net_set_up(port->ifname, RTE_MAX(1500U, params->len - 14), 0);
+		net_set_up(port->app_ifname, params_mtu(params), 0);
+		net_set_up(port->ifname, params_mtu(params), 0);
 		net_get_mac(port->ifname, &port->mac);
 	}
 	dpdk = calloc(1, sizeof(*dpdk));
@@ -232,11 +274,17 @@ dpdk_open(struct port *port)
 		free(dpdk);
 		return -1;
 	}
-	if ((port->path->flags & DPDK_VETH) == 0)
+	/* Such a driver gives its own MAC to the interface when it is started. */
+	if ((port->path->flags & DPDK_VHOST) != 0)
+		rte_eth_macaddr_get(dpdk->id, &port->mac);
+	else if ((port->path->flags & DPDK_VETH) == 0)
 		net_get_mac(port->ifname, &port->mac);
 	dpdk->pool = make_pool(port, dpdk);
-	if (configure(port, dpdk) != 0) {
-		port->why = "DPDK's driver refuses this configuration";
+	saved = silence();
+	ret = configure(port, dpdk);
+	speak(saved);
+	if (ret != 0) {
+		port->why = ret == -EMSGSIZE ? too_large : "DPDK's driver refuses this configuration";
 		dpdk_close(port);
 		return -1;
 	}

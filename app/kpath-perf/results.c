@@ -157,15 +157,23 @@ saturated(const struct bench_case *c, const struct series *s)
 	return isnan(empty) || empty > IDLE_PERCENT ? "kernel" : "application";
 }
 
+static double
+percentile_us(const uint32_t *sorted, unsigned int n, unsigned int permille)
+{
+	uint64_t i = (uint64_t)n * permille / 1000;
+
+	return sorted[i] / 1e3;
+}
+
 void
 result_set_times(struct result *result, uint32_t *times, unsigned int n)
 {
 	if (n < KPERF_TIMES_MIN)
 		return;
 	qsort(times, n, sizeof(*times), compare_times);
-	result->value[M_P50] = times[n / 2] / 1e3;
-	result->value[M_P99] = times[(uint64_t)n * 99 / 100] / 1e3;
-	result->value[M_P999] = times[(uint64_t)n * 999 / 1000] / 1e3;
+	result->value[M_P50] = percentile_us(times, n, 500);
+	result->value[M_P99] = percentile_us(times, n, 990);
+	result->value[M_P999] = percentile_us(times, n, 999);
 }
 
 /*
@@ -258,4 +266,28 @@ params_print(char *text, size_t size, const struct bench_case *c)
 	if (p->mbuf_room != 0)
 		snprintf(text + strlen(text), size - strlen(text), ", %s of %u B",
 			p->external ? "external buffers" : "mbufs", p->mbuf_room);
+}
+
+void
+case_print_short(char *text, size_t size, const struct bench_case *c)
+{
+	static const char * const directions[] = {
+		[DIR_UP] = "up",
+		[DIR_DOWN] = "down",
+		[DIR_BOTH] = "both",
+	};
+	static const char * const offloads[] = {
+		[OFFLOAD_OFF] = "off",
+		[OFFLOAD_CSUM] = "csum",
+		[OFFLOAD_ALL] = "all",
+	};
+	const struct params *p = &c->params;
+
+	if (p->streams != 0)
+		snprintf(text, size, "%s %u %s %s", c->test->name, p->streams,
+			directions[p->direction], offloads[p->offload]);
+	else if (c->test->pair || c->test->unhurried)
+		snprintf(text, size, "%s", c->test->name);
+	else
+		snprintf(text, size, "%s %u B", c->test->name, p->len);
 }

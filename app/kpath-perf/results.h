@@ -8,6 +8,7 @@
 /* What was measured, and what is read out of it: medians, spread, ratios. */
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "kperf.h"
 
@@ -43,6 +44,7 @@ extern const struct metric_info metric_infos[M_MAX];
 struct series {
 	const struct path *path;
 	const char *why;	/* not measured */
+	const char *how;	/* what to do about that, NULL: nothing */
 	unsigned int n;
 	struct result rounds[KPERF_ROUNDS_MAX];
 };
@@ -96,6 +98,8 @@ const char *saturated(const struct bench_case *c, const struct series *s);
 void result_set_times(struct result *result, uint32_t *times, unsigned int n);
 /** The parameters of a case in words. */
 void params_print(char *text, size_t size, const struct bench_case *c);
+/** Test and parameters in a few: what tells the cases that compare paths from each other. */
+void case_print_short(char *text, size_t size, const struct bench_case *c);
 
 /* table.c */
 
@@ -103,6 +107,15 @@ void params_print(char *text, size_t size, const struct bench_case *c);
 void table_introduce(const struct results *results);
 /** The table of a case: all metrics of all its paths. */
 void table_case(const struct measured *m);
+
+/* summary.c */
+
+/** The one table: measurements below each other, paths side by side, and what was not measured. */
+void summary_print(const struct results *results);
+/** Paths that the options ask for and that cannot run here, with the reasons. */
+void summary_missing(FILE *out);
+/** What there is: paths, whether they can run, and the cases that the options leave. */
+void summary_list(const struct options *options);
 
 /* json.c */
 

@@ -18,12 +18,17 @@ table_introduce(const struct results *results)
 
 	printf("%u CPUs, %u cores (%s), pages of %s, Linux %s, %s, liburing %s\n", m->cpus,
 		m->cores, m->model, m->pages, m->kernel, m->dpdk, m->liburing);
-	printf("%u rounds of %u ms, paths in turns. Medians; spread: of the middle half; !: wide.\n"
-		"x: how many times better than; loop: the best bare loop. empty %%: of the\n"
-		"application's time, in polls that moved nothing; saturated: the side that had no\n"
-		"time left.\n", options->rounds, options->ms);
+	printf("%u cases, %u rounds of %u ms, paths in turns: about ", plan_size(),
+		options->rounds, options->ms);
+	print_time(stdout, plan_seconds());
+	printf(".\n");
+	if (options->details)
+		printf("Medians; spread: of the middle half; !: wide. x: how many times better than;\n"
+			"loop: the best bare loop. empty %%: of the application's time, in polls that\n"
+			"moved nothing; saturated: the side that had no time left.\n");
 	if (m->kernel_threads == 0)
 		printf("CPU times are without those of the kernel's threads, which are not seen here.\n");
+	fflush(stdout);
 }
 
 static void

@@ -350,6 +350,7 @@ const struct test test_rtt = {
 	.name = "rtt",
 	.what = "there and back through two ports, one packet at a time",
 	.primary = M_P50,
+	.shown = RTE_BIT32(M_P99) | RTE_BIT32(M_P999),
 	.pair = true,
 	.unhurried = true,
 	.measure = measure_rtt,
@@ -359,6 +360,8 @@ const struct test test_tcp = {
 	.name = "tcp",
 	.what = "TCP through two ports",
 	.primary = M_GBPS,
+	.shown = RTE_BIT32(M_CPU_GB),
+	.takes = 5,
 	.pair = true,
 	.measure = measure_tcp,
 };

@@ -86,10 +86,11 @@ rx_worker(void *arg)
 static unsigned int
 fill_size(const struct port *port)
 {
-	unsigned int fill = (port->path->flags & DPDK_VETH) != 0 &&
-		port->path->ops == &dpdk_ops ? DPDK_VETH_FILL : FILL;
+	bool ring = (port->path->flags & DPDK_VETH) != 0 && port->path->ops == &dpdk_ops;
 
-	return RTE_MIN(fill, FILL_BYTES / port->params->len);
+	unsigned int fill = ring ? DPDK_VETH_FILL : FILL;
+
+	return RTE_MIN(fill, (ring ? DPDK_VETH_FILL_BYTES : FILL_BYTES) / port->params->len);
 }
 
 static void
@@ -252,6 +253,8 @@ const struct test test_rx = {
 	.name = "rx",
 	.what = "out of the kernel, from a queue that is full",
 	.primary = M_NS,
+	.shown = RTE_BIT32(M_CPU_NS),
+	.takes = 3,
 	.measure = measure_rx,
 };
 
@@ -259,5 +262,6 @@ const struct test test_load = {
 	.name = "load",
 	.what = "out of the kernel while it sends as fast as it can",
 	.primary = M_MPPS,
+	.shown = RTE_BIT32(M_CPU_NS),
 	.measure = measure_load,
 };

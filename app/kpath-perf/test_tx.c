@@ -122,5 +122,6 @@ const struct test test_tx = {
 	.name = "tx",
 	.what = "into the kernel, as fast as it takes them",
 	.primary = M_NS,
+	.shown = RTE_BIT32(M_CPU_NS),
 	.measure = measure_tx,
 };
