@@ -30,6 +30,7 @@
  * table.c		results for people: a case
  * summary.c		the same: all cases in one table
  * json.c		results for programs
+ * html.c		results as a page: html_test.c, and pictures: svg.c and those that use it
  *
  * A case is measured on all its paths in turns, several rounds, so that a noisy machine hurts all
  * alike; what counts is the median, and its ratio to another path's in the same run. All ports of
@@ -282,6 +283,9 @@ struct options {
 	unsigned int ms;
 	unsigned int mtu;	/* 0: each case has its own */
 	const char *json;
+	const char *report;	/* a directory */
+	int argc;		/* the command line */
+	char **argv;
 	const char *tests;	/* names, separated by commas */
 	const char *paths;
 	const char *offloads;

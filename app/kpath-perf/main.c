@@ -208,6 +208,8 @@ run(const struct options *options)
 	struct results *results = results_new(options);
 	unsigned int i;
 
+	if (options->report != NULL)
+		html_prepare(options->report);
 	table_introduce(results);
 	for (i = 0; i < plan_size(); i++)
 		run_case(results, i, options);
@@ -215,6 +217,8 @@ run(const struct options *options)
 		summary_print(results);
 	if (options->json != NULL)
 		json_write(results, options->json);
+	if (options->report != NULL)
+		html_write(results, options->report);
 	results_free(results);
 }
 

@@ -69,6 +69,7 @@ print_help(void)
 		"\n"
 		"What comes out\n"
 		"  --json=FILE      write all results there as well\n"
+		"  --report=DIR     write a page with plots to DIR/index.html\n"
 		"  --details        a table for each case as well: all that was measured\n"
 		"  --list           show paths, whether they can run here, cases and the time they take\n"
 		"  --help           show this\n"
@@ -213,12 +214,13 @@ options_parse(int argc, char **argv)
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "duration", required_argument, NULL, 'd' },
 		{ "json", required_argument, NULL, 'j' },
+		{ "report", required_argument, NULL, 'R' },
 		{ "no-huge", no_argument, NULL, 'n' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct options o = { .ms = MS_DEFAULT, .huge = true };
+	struct options o = { .ms = MS_DEFAULT, .huge = true, .argc = argc, .argv = argv };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
@@ -234,6 +236,7 @@ options_parse(int argc, char **argv)
 		case 'r': o.rounds = number("rounds", optarg, 1, KPERF_ROUNDS_MAX); break;
 		case 'd': o.ms = number("duration", optarg, 1, MS_MAX); break;
 		case 'j': o.json = output("json", optarg); break;
+		case 'R': o.report = optarg; break;
 		case 'D': o.details = true; break;
 		case 'n': o.huge = false; break;
 		case 'l': o.list = true; break;

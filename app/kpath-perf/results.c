@@ -17,19 +17,32 @@
 #define IDLE_PERCENT 10
 
 const struct metric_info metric_infos[M_MAX] = {
-	[M_NS] = { "ns", "ns", 0, true },
-	[M_CPU_NS] = { "cpu_ns", "CPU ns", 0, true },
-	[M_MPPS] = { "mpps", "Mpps", 3, false },
-	[M_GBPS] = { "gbps", "Gb/s", 2, false },
-	[M_SYSCALLS] = { "syscalls", "calls", 3, true },
-	[M_KERNEL_NS] = { "kernel_ns", "kern. ns", 0, true },
-	[M_P50] = { "p50_us", "p50 us", 1, true },
-	[M_P99] = { "p99_us", "p99 us", 1, true },
-	[M_P999] = { "p999_us", "p99.9 us", 1, true },
-	[M_LOST] = { "lost_permille", "lost o/oo", 1, true },
-	[M_CPU_GB] = { "cpu_s_per_gb", "CPU s/GB", 2, true },
-	[M_EMPTY] = { "empty_percent", "empty %", 0, true },
-	[M_SLEEP_CPU] = { "sleep_cpu_percent", "sleep CPU%", 2, true },
+	[M_NS] = { "ns", "ns", 0, true,
+		"Time of the application's thread for a packet, or for a poll" },
+	[M_CPU_NS] = { "cpu_ns", "CPU ns", 0, true,
+		"CPU time for a packet, of application and kernel" },
+	[M_MPPS] = { "mpps", "Mpps", 3, false,
+		"Million packets per second" },
+	[M_GBPS] = { "gbps", "Gb/s", 2, false,
+		"Gigabits per second: of frames, or of payload for TCP" },
+	[M_SYSCALLS] = { "syscalls", "calls", 3, true,
+		"System calls for a packet, or for a poll" },
+	[M_KERNEL_NS] = { "kernel_ns", "kern. ns", 0, true,
+		"Time in which the kernel's sender gets rid of a packet" },
+	[M_P50] = { "p50_us", "p50 us", 1, true,
+		"Median of the time there and back, or to wake up" },
+	[M_P99] = { "p99_us", "p99 us", 1, true,
+		"Of a hundred such times, one is longer" },
+	[M_P999] = { "p999_us", "p99.9 us", 1, true,
+		"Of a thousand such times, one is longer" },
+	[M_LOST] = { "lost_permille", "lost o/oo", 1, true,
+		"Packets per thousand that did not arrive" },
+	[M_CPU_GB] = { "cpu_s_per_gb", "CPU s/GB", 2, true,
+		"CPU time for a gigabyte, of application and kernel" },
+	[M_EMPTY] = { "empty_percent", "empty %", 0, true,
+		"Part of the application's time in polls that moved nothing: it waited" },
+	[M_SLEEP_CPU] = { "sleep_cpu_percent", "sleep CPU%", 2, true,
+		"Part of a CPU that an application takes that sleeps" },
 };
 
 /*
@@ -138,7 +151,7 @@ summarize(const struct series *s, enum metric metric)
 double
 summary_spread(const struct summary *sum)
 {
-	return (sum->high - sum->low) / sum->median;
+	return (sum->high - sum->low) / fabs(sum->median);
 }
 
 bool

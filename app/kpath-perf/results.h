@@ -36,6 +36,7 @@ struct metric_info {
 	const char *unit;	/* in tables */
 	int digits;
 	bool less;		/* is better */
+	const char *what;	/* in a line, for who reads it first */
 };
 
 extern const struct metric_info metric_infos[M_MAX];
@@ -121,5 +122,12 @@ void summary_list(const struct options *options);
 
 /** Write all results to the file; ends with a message if that fails. */
 void json_write(const struct results *results, const char *file);
+
+/* html.c */
+
+/** Make the directory if there is none; ends with a message if nothing can be written there. */
+void html_prepare(const char *dir);
+/** Write all results to DIR/index.html; ends with a message if that fails. */
+void html_write(const struct results *results, const char *dir);
 
 #endif /* _RESULTS_H_ */
