@@ -321,11 +321,12 @@ write_how(FILE *out, const struct results *results)
 
 /* Was a path measured in any case? If not: why, where one is known. */
 static bool
-path_measured(const struct results *results, const struct path *path, const char **why)
+path_measured(const struct results *results, const struct path *path, const char **why,
+		const char **how)
 {
 	unsigned int i;
 
-	*why = NULL;
+	*why = *how = NULL;
 	for (i = 0; i < results->n; i++) {
 		const struct series *s = find_series(&results->cases[i], path->name);
 		enum metric m;
@@ -335,8 +336,10 @@ path_measured(const struct results *results, const struct path *path, const char
 		for (m = 0; m < M_MAX; m++)
 			if (summarize(s, m).n > 0)
 				return true;
-		if (*why == NULL)
+		if (*why == NULL) {
 			*why = s->why;
+			*how = s->how;
+		}
 	}
 	return false;
 }
@@ -344,7 +347,7 @@ path_measured(const struct results *results, const struct path *path, const char
 static void
 write_paths(FILE *out, const struct results *results, const struct path **shown, unsigned int n)
 {
-	const char *why;
+	const char *why, *how;
 	unsigned int i;
 
 	fprintf(out, "<h2 id=\"paths\">The paths</h2>\n<div class=\"plots\">\n");
@@ -354,10 +357,15 @@ write_paths(FILE *out, const struct results *results, const struct path **shown,
 		fprintf(out, "</h3>\n<figcaption>");
 		xml_text(out, shown[i]->what);
 		fprintf(out, ". %s", topology_words(shown[i]));
-		if (!path_measured(results, shown[i], &why)) {
+		if (!path_measured(results, shown[i], &why, &how)) {
 			fprintf(out, " <strong>Not measured: ");
 			xml_text(out, why != NULL ? why : "nothing arrived");
 			fprintf(out, ".</strong>");
+			if (how != NULL) {
+				fprintf(out, " To get it: ");
+				xml_text(out, how);
+				fprintf(out, ".");
+			}
 		}
 		fprintf(out, "</figcaption>\n");
 		svg_topology(out, shown[i]);

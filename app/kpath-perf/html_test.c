@@ -268,6 +268,11 @@ write_row(FILE *out, const struct measured *measured, const struct series *s,
 	if (nb == 0) {
 		fprintf(out, "<td class=\"why\" colspan=\"%u\">", nb_columns);
 		xml_text(out, s->why != NULL ? s->why : "nothing arrived");
+		if (s->how != NULL) {
+			fprintf(out, "<small>");
+			xml_text(out, s->how);
+			fprintf(out, "</small>");
+		}
 		fprintf(out, "</td></tr>\n");
 		return;
 	}

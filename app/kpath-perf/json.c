@@ -122,8 +122,9 @@ json_paths(FILE *out, const struct options *options)
 		if (options->set == SET_PATHS && options->paths == NULL &&
 		    paths[i].ops == &loop_ops)
 			continue;
-		fprintf(out, "%s\n {\"name\":\"%s\",\"runs\":%s", sep, paths[i].name,
-			a->why == NULL ? "true" : "false");
+		fprintf(out, "%s\n {\"name\":", sep);
+		json_string(out, paths[i].name);
+		fprintf(out, ",\"runs\":%s", a->why == NULL ? "true" : "false");
 		for (w = 0; w < RTE_DIM(words); w++) {
 			if (words[w].value == NULL)
 				continue;

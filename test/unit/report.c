@@ -198,6 +198,7 @@ add_tcp(struct results *results, const struct bench_case *c)
 		add_round(&s[0], M_GBPS, 2.9 + i)->timeline = make_timeline(100 + i);
 	s[3].path = &paths[5];
 	s[3].why = "<&>";
+	s[3].how = "how & when";
 	results_add(results, c, s, 4);
 }
 
