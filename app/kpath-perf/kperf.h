@@ -17,7 +17,10 @@
  * test_tx.c		into the kernel
  * test_rx.c		out of the kernel
  * test_idle.c		nothing at all, and waking up
- * test_pair.c		between two namespaces, through two ports
+ * pair.c		what tests of two ports share: the application between two namespaces
+ * streams.c		TCP streams between the namespaces
+ * test_rtt.c		there and back
+ * test_tcp.c		TCP throughput
  * threads.c		which CPU does what
  * net.c		namespaces, interfaces, sockets
  * frame.c		frames, and the kernel's sender
@@ -41,6 +44,7 @@
  */
 
 #include <net/if.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -101,6 +105,27 @@ enum metric {
 	M_CPU_GB,	/* s of CPU time per gigabyte, likewise */
 	M_EMPTY,	/* per cent of the application's time in polls that moved nothing */
 	M_SLEEP_CPU,	/* per cent of one CPU, of an application that sleeps */
+	/*
+	 * Whose time M_CPU_NS is: 1 ns per packet is 1 ms per million. What these leave is spent by
+	 * threads that send or receive at the kernel's end. Ticks of the kernel tell user time.
+	 */
+	M_USER_NS,	/* the application's, in user space */
+	M_SYSTEM_NS,	/* the application's, in the kernel */
+	M_THREADS_NS,	/* threads of the kernel's: softirq, NAPI, SQPOLL, vhost */
+	M_USER_GB,	/* s per gigabyte: M_CPU_GB likewise */
+	M_SYSTEM_GB,
+	M_THREADS_GB,
+	M_UP,		/* Gb/s from home to far, where M_GBPS is the sum */
+	M_DOWN,
+	M_BE,		/* Gb/s of a class, both ways */
+	M_BK,
+	M_CS5,
+	M_EF,
+	M_JAIN,		/* fairness between streams: jain_index() */
+	M_IDLE_P50,	/* us there and back without load, where M_P50 is under load */
+	M_IDLE_P99,
+	M_IDLE_P999,
+	M_ADDED,	/* us that the load adds to the median */
 	M_MAX,
 };
 
@@ -319,20 +344,32 @@ unsigned int kernel_send(const struct port *port, int packet_sock, unsigned int 
 uint64_t cpu_thread(void);
 uint64_t now_ns(void);
 
+/** ns of user time of the calling thread, as far as ticks tell it from system time. */
+uint64_t cpu_thread_user(void);
+/** ns of CPU time of another thread of the process, which has not been joined. */
+uint64_t cpu_of_thread(pthread_t thread);
+
+/* ns of CPU time. The thread that measures is not counted. */
+struct cpu_times {
+	uint64_t all;		/* of this process and of the kernel's threads that move packets */
+	uint64_t user;		/* of this process, in user space */
+	uint64_t threads;	/* of threads of the kernel's, those inside this process included */
+};
+
 struct cpu_meter {
-	uint64_t process, self, kernel;		/* ns, when it was started */
-	unsigned int nb_threads;
-	unsigned int threads[1024];		/* of the kernel's */
+	struct cpu_times before;
+	unsigned int nb_threads, nb_inside;
+	unsigned int threads[1024];	/* of the kernel's */
+	unsigned int inside[64];	/* of the kernel's that are part of this process */
 };
 
 /** Find the kernel's threads that move packets; returns how many, 0 in a container. */
 unsigned int cpu_kernel_threads(struct cpu_meter *meter);
+/** Both by the thread that measures. */
 void cpu_start(struct cpu_meter *meter);
-/**
- * ns of CPU time since the meter was started, of this process and of the kernel's threads that move
- * packets. The calling thread, which started the meter, is not counted: it measures.
- */
-uint64_t cpu_stop(const struct cpu_meter *meter);
+struct cpu_times cpu_stop(const struct cpu_meter *meter);
+/** What is neither user time nor that of kernel threads: system calls, signals, page faults. */
+uint64_t cpu_system(const struct cpu_times *times);
 
 /* trace.c */
 

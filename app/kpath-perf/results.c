@@ -30,6 +30,23 @@ const struct metric_info metric_infos[M_MAX] = {
 	[M_CPU_GB] = { "cpu_s_per_gb", "CPU s/GB", 2, true },
 	[M_EMPTY] = { "empty_percent", "empty %", 0, true },
 	[M_SLEEP_CPU] = { "sleep_cpu_percent", "sleep CPU%", 2, true },
+	[M_USER_NS] = { "user_ns", "user ns", 0, true },
+	[M_SYSTEM_NS] = { "system_ns", "sys. ns", 0, true },
+	[M_THREADS_NS] = { "threads_ns", "thr. ns", 0, true },
+	[M_USER_GB] = { "user_s_per_gb", "user s/GB", 3, true },
+	[M_SYSTEM_GB] = { "system_s_per_gb", "sys. s/GB", 3, true },
+	[M_THREADS_GB] = { "threads_s_per_gb", "thr. s/GB", 3, true },
+	[M_UP] = { "up_gbps", "up Gb/s", 2, false },
+	[M_DOWN] = { "down_gbps", "down Gb/s", 2, false },
+	[M_BE] = { "be_gbps", "BE Gb/s", 2, false },
+	[M_BK] = { "bk_gbps", "BK Gb/s", 2, false },
+	[M_CS5] = { "cs5_gbps", "CS5 Gb/s", 2, false },
+	[M_EF] = { "ef_gbps", "EF Gb/s", 2, false },
+	[M_JAIN] = { "jain", "fairness", 3, false },
+	[M_IDLE_P50] = { "idle_p50_us", "idle p50", 1, true },
+	[M_IDLE_P99] = { "idle_p99_us", "idle p99", 1, true },
+	[M_IDLE_P999] = { "idle_p999_us", "id. p99.9", 1, true },
+	[M_ADDED] = { "added_us", "added us", 1, true },
 };
 
 /*
@@ -158,14 +175,39 @@ saturated(const struct bench_case *c, const struct series *s)
 }
 
 void
-result_set_times(struct result *result, uint32_t *times, unsigned int n)
+result_set_times(struct result *result, enum metric p50, uint32_t *times, unsigned int n)
 {
 	if (n < KPERF_TIMES_MIN)
 		return;
 	qsort(times, n, sizeof(*times), compare_times);
-	result->value[M_P50] = times[n / 2] / 1e3;
-	result->value[M_P99] = times[(uint64_t)n * 99 / 100] / 1e3;
-	result->value[M_P999] = times[(uint64_t)n * 999 / 1000] / 1e3;
+	result->value[p50] = times[n / 2] / 1e3;
+	result->value[p50 + 1] = times[(uint64_t)n * 99 / 100] / 1e3;
+	result->value[p50 + 2] = times[(uint64_t)n * 999 / 1000] / 1e3;
+}
+
+void
+result_set_cpu(struct result *result, const struct cpu_times *cpu, uint64_t others_ns,
+		uint64_t packets)
+{
+	struct cpu_times app = *cpu;
+
+	app.all -= RTE_MIN(app.all, others_ns);
+	result->value[M_USER_NS] = (double)app.user / packets;
+	result->value[M_SYSTEM_NS] = (double)cpu_system(&app) / packets;
+	result->value[M_THREADS_NS] = (double)app.threads / packets;
+}
+
+double
+jain_index(const double *rates, unsigned int n)
+{
+	double sum = 0, squares = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		sum += rates[i];
+		squares += rates[i] * rates[i];
+	}
+	return squares > 0 ? sum * sum / (n * squares) : NAN;
 }
 
 /*

@@ -92,8 +92,16 @@ double times_better(enum metric metric, const struct series *s, const struct ser
 /** Which side had no time left; NULL where none was meant to, and where nothing was measured. */
 const char *saturated(const struct bench_case *c, const struct series *s);
 
-/** Percentiles of n times in ns, which are sorted here; nothing for very few. */
-void result_set_times(struct result *result, uint32_t *times, unsigned int n);
+/**
+ * Percentiles of n times in ns, which are sorted here; nothing for very few. The metrics are the
+ * given one and the two after it: 50, 99 and 99.9 per cent.
+ */
+void result_set_times(struct result *result, enum metric p50, uint32_t *times, unsigned int n);
+/** CPU time per packet; threads that are not the application's have spent others_ns of it. */
+void result_set_cpu(struct result *result, const struct cpu_times *cpu, uint64_t others_ns,
+		uint64_t packets);
+/** Jain's fairness index of n rates: 1 if all are the same, 1/n if one has all. */
+double jain_index(const double *rates, unsigned int n);
 /** The parameters of a case in words. */
 void params_print(char *text, size_t size, const struct bench_case *c);
 
