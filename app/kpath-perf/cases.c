@@ -54,6 +54,8 @@ const unsigned int nb_paths = RTE_DIM(paths);
 #define PAIR_PATHS PEERS MODES " veth" LOOPS
 
 const struct bench_case cases[] = {
+	{ SET_PATHS, &test_rrul, { 1514, 32, 1 }, PEERS MODES " veth", true },
+
 	/* Frame sizes; the smallest with everything that was ever tried */
 	{ SET_BENCH, &test_tx, { 64, 32, 1 }, PEERS MODES LOOPS TX_TRIALS, true },
 	{ SET_BENCH, &test_tx, { 512, 32, 1 }, PEERS LOOPS },

@@ -21,6 +21,8 @@
  * streams.c		TCP streams between the namespaces
  * test_rtt.c		there and back
  * test_tcp.c		TCP throughput
+ * test_rrul.c		latency under load
+ * probes.c		the packets that see it
  * threads.c		which CPU does what
  * net.c		namespaces, interfaces, sockets
  * frame.c		frames, and the kernel's sender
@@ -232,15 +234,16 @@ struct test {
 	const char *name;
 	const char *what;
 	enum metric primary;	/* the one that ratios are of */
-	uint32_t shown;		/* RTE_BIT32() of others that the table of all tests shows */
+	uint64_t shown;		/* RTE_BIT64() of others that the table of all tests shows */
 	bool pair;		/* two ports, else one */
 	bool sleeps;		/* Rx interrupts are asked for */
+	bool default_queue;	/* interfaces keep the length of queue that the kernel gave them */
 	bool unhurried;		/* no side is meant to have no time left */
 	/** One round on an open path: ports[1] only for pairs. Duration in ns, of pure work. */
 	void (*measure)(struct port *ports, uint64_t duration, struct result *result);
 };
 
-extern const struct test test_tx, test_rx, test_load, test_idle, test_wake, test_rtt, test_tcp;
+extern const struct test test_tx, test_rx, test_load, test_idle, test_wake, test_rtt, test_tcp, test_rrul;
 
 /* Which run a case is part of. */
 enum case_set {

@@ -37,7 +37,7 @@ die(const char *format, ...)
  */
 
 static void
-open_kernel_end(struct port *port, int ns)
+open_kernel_end(struct port *port, const struct test *test, int ns)
 {
 	const struct params *params = port->params;
 	uint32_t mtu = RTE_MAX(1500U, params->len - 14);
@@ -47,7 +47,8 @@ open_kernel_end(struct port *port, int ns)
 		net_move(port->ifname, ns);
 		net_enter(ns);
 	}
-	net_set_up(port->ifname, params->gso ? 0 : mtu, TXQLEN);
+	net_set_up(port->ifname, params->gso ? 0 : mtu,
+		test->default_queue ? 0 : TXQLEN);
 	net_add_addr(port->ifname, port->addr);
 	net_get_mac(port->ifname, &port->mac);
 	if (ns == net_home) {
@@ -116,9 +117,9 @@ open_path(struct port ports[2], const struct bench_case *c, const struct path *p
 		path->ops->close(&ports[0]);
 		return false;
 	}
-	open_kernel_end(&ports[0], net_home);
+	open_kernel_end(&ports[0], c->test, net_home);
 	if (c->test->pair)
-		open_kernel_end(&ports[1], net_far);
+		open_kernel_end(&ports[1], c->test, net_far);
 	return true;
 }
 

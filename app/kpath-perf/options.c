@@ -51,7 +51,7 @@ print_help(void)
 		"As root: kpath-perf [OPTION]...\n"
 		"  --bench          what the driver gains and loses: bare loops, trials, many sizes\n"
 		"  --brief          the short form: fewer cases\n"
-		"  --tests=A,B      only these tests: tx, rx, load, idle, wake, rtt, tcp\n"
+		"  --tests=A,B      only these tests: tx, rx, load, idle, wake, rtt, tcp, rrul\n"
 		"  --paths=A,B      only these paths, see --list\n"
 		"  --only=WORDS     only cases with these words, see --list\n"
 		"  --rounds=N       measure each path N times, in turns (default %u)\n"

@@ -291,7 +291,7 @@ params_print(char *text, size_t size, const struct bench_case *c)
 		snprintf(text, size, "%u stream%s%s, offloads %s", p->streams,
 			p->streams == 1 ? "" : "s", directions[p->direction],
 			offloads[p->offload]);
-	else if (c->test == &test_rtt || c->test == &test_idle)
+	else if (c->test == &test_rtt || c->test == &test_idle || c->test == &test_rrul)
 		text[0] = '\0';
 	else
 		snprintf(text, size, "%u B, bursts of %u, %u queue%s%s%s", p->len, p->burst,

@@ -72,7 +72,7 @@ const struct test test_tcp = {
 	.name = "tcp",
 	.what = "TCP through two ports",
 	.primary = M_GBPS,
-	.shown = RTE_BIT32(M_CPU_GB),
+	.shown = RTE_BIT64(M_CPU_GB),
 	.pair = true,
 	.measure = measure_tcp,
 };
