@@ -32,6 +32,7 @@
  * results.c		medians, spread, ratios
  * table.c		results for people
  * json.c		results for programs
+ * flent.c		latency under load for flent
  *
  * A case is measured on all its paths in turns, several rounds, so that a noisy machine hurts all
  * alike; what counts is the median, and its ratio to another path's in the same run. All ports of
@@ -243,7 +244,8 @@ struct test {
 	void (*measure)(struct port *ports, uint64_t duration, struct result *result);
 };
 
-extern const struct test test_tx, test_rx, test_load, test_idle, test_wake, test_rtt, test_tcp, test_rrul;
+extern const struct test test_tx, test_rx, test_load, test_idle, test_wake;
+extern const struct test test_rtt, test_tcp, test_rrul;
 
 /* Which run a case is part of. */
 enum case_set {
@@ -277,6 +279,7 @@ struct options {
 	unsigned int rounds;
 	unsigned int ms;
 	const char *json;
+	const char *flent;
 	const char *tests;	/* names, separated by commas */
 	const char *paths;
 	const char *only;	/* words of the case */

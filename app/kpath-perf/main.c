@@ -256,6 +256,8 @@ main(int argc, char **argv)
 			run_case(results, &cases[i], &options);
 	if (options.json != NULL)
 		json_write(results, options.json);
+	if (options.flent != NULL && flent_write(results, options.flent) == 0)
+		fprintf(stderr, "kpath-perf: --flent: latency under load was not measured\n");
 	results_free(results);
 	rte_eal_cleanup();
 	return EXIT_SUCCESS;

@@ -57,6 +57,7 @@ print_help(void)
 		"  --rounds=N       measure each path N times, in turns (default %u)\n"
 		"  --duration=MS    so long each time (default %u)\n"
 		"  --json=FILE      write the results there as well\n"
+		"  --flent=FILE     write latency under load to FILE-PATH.flent, for flent's plots\n"
 		"  --no-huge        do without huge pages\n"
 		"  --list           show paths and cases\n"
 		"  --help           show this\n"
@@ -124,6 +125,7 @@ options_parse(int argc, char **argv)
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "duration", required_argument, NULL, 'd' },
 		{ "json", required_argument, NULL, 'j' },
+		{ "flent", required_argument, NULL, 'f' },
 		{ "no-huge", no_argument, NULL, 'n' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
@@ -143,6 +145,7 @@ options_parse(int argc, char **argv)
 		case 'r': o.rounds = number("rounds", optarg, KPERF_ROUNDS_MAX); break;
 		case 'd': o.ms = number("duration", optarg, 60000); break;
 		case 'j': o.json = optarg; break;
+		case 'f': o.flent = optarg; break;
 		case 'n': o.huge = false; break;
 		case 'l': list = true; break;
 		case 'h': print_help(); exit(EXIT_SUCCESS);

@@ -152,6 +152,23 @@ summarize(const struct series *s, enum metric metric)
 	return sum;
 }
 
+const struct result *
+typical_round(const struct series *s, enum metric metric)
+{
+	double median = summarize(s, metric).median;
+	const struct result *best = NULL;
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++) {
+		double away = fabs(s->rounds[i].value[metric] - median);
+
+		if (!isnan(away) &&
+		    (best == NULL || away < fabs(best->value[metric] - median)))
+			best = &s->rounds[i];
+	}
+	return best;
+}
+
 double
 summary_spread(const struct summary *sum)
 {

@@ -8,6 +8,7 @@
 /* What was measured, and what is read out of it: medians, spread, ratios. */
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "kperf.h"
 
@@ -25,6 +26,7 @@ struct timeline_line {
 /* All that a test saw over time. */
 struct timeline {
 	unsigned int n;
+	double start;		/* seconds since 1970 */
 	double load_start, load_end;	/* seconds since the test began */
 	struct timeline_line lines[TIMELINE_LINES_MAX];
 };
@@ -89,6 +91,8 @@ const struct series *find_series(const struct measured *m, const char *path);
 const struct series *best_loop(const struct measured *m);
 /** How many times better than the other series; NAN where one was not measured, or is NULL. */
 double times_better(enum metric metric, const struct series *s, const struct series *other);
+/** Of all rounds, the one nearest to the median; NULL where nothing was measured. */
+const struct result *typical_round(const struct series *s, enum metric metric);
 /** Which side had no time left; NULL where none was meant to, and where nothing was measured. */
 const char *saturated(const struct bench_case *c, const struct series *s);
 
@@ -116,5 +120,15 @@ void table_case(const struct measured *m);
 
 /** Write all results to the file; ends with a message if that fails. */
 void json_write(const struct results *results, const char *file);
+/** Write a string, or null for NULL. */
+void json_string(FILE *out, const char *text);
+
+/* flent.c */
+
+/**
+ * Write what the test of latency under load has seen to files for flent: FILE-PATH.flent for each
+ * path. Returns how many; ends with a message if one cannot be written.
+ */
+unsigned int flent_write(const struct results *results, const char *file);
 
 #endif /* _RESULTS_H_ */

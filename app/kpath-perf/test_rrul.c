@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "probes.h"
@@ -71,6 +72,7 @@ struct rrul {
 	struct streams streams;
 	struct probes probes;
 	struct steps steps;
+	double start;			/* of the probes, in seconds since 1970 */
 	uint64_t idle, load, step;	/* ns that are planned */
 	uint64_t load_start, load_end;	/* since the probes were started */
 	uint64_t bytes[NB_STREAMS];	/* that arrived between these */
@@ -143,8 +145,11 @@ static void
 run(struct rrul *r)
 {
 	unsigned int max = (2 * r->idle + r->load) / PROBE_INTERVAL_NS + 1000;
+	struct timespec ts;
 
 	probes_open(&r->probes, &r->pair, PROBE_INTERVAL_NS, max);
+	clock_gettime(CLOCK_REALTIME, &ts);
+	r->start = ts.tv_sec + ts.tv_nsec / 1e9;
 	probes_start(&r->probes);
 	run_until(r, r->idle);
 	run_load(r);
@@ -238,9 +243,11 @@ add_line(struct timeline *timeline, const struct steps *steps, const char *unit)
 	return line;
 }
 
+/* A stream has no rate in a step that is, for the most part, without load. */
 static void
-add_stream_line(struct timeline *timeline, const struct steps *steps, unsigned int stream)
+add_stream_line(struct timeline *timeline, const struct rrul *r, unsigned int stream)
 {
+	const struct steps *steps = &r->steps;
 	struct timeline_line *line = add_line(timeline, steps, "Mb/s");
 	unsigned int i;
 
@@ -248,10 +255,13 @@ add_stream_line(struct timeline *timeline, const struct steps *steps, unsigned i
 		direction_of_stream(stream) == DIR_UP ? "upload" : "download",
 		class_of_stream(stream)->name);
 	for (i = 0; i < steps->n; i++) {
-		uint64_t ns = steps->ns[i] - (i > 0 ? steps->ns[i - 1] : 0);
-		uint64_t bytes = steps->bytes[i][stream] - (i > 0 ? steps->bytes[i - 1][stream] : 0);
+		uint64_t before = i > 0 ? steps->ns[i - 1] : 0;
+		uint64_t bytes = steps->bytes[i][stream];
 
-		line->values[i] = 8e3 * bytes / ns;
+		if (i > 0)
+			bytes -= steps->bytes[i - 1][stream];
+		line->values[i] = is_loaded(r, (before + steps->ns[i]) / 2) ?
+			8e3 * bytes / (steps->ns[i] - before) : NAN;
 	}
 }
 
@@ -284,10 +294,11 @@ make_timeline(const struct rrul *r)
 
 	if (timeline == NULL)
 		die("out of memory");
+	timeline->start = r->start;
 	timeline->load_start = r->load_start / 1e9;
 	timeline->load_end = r->load_end / 1e9;
 	for (i = 0; i < NB_STREAMS; i++)
-		add_stream_line(timeline, &r->steps, i);
+		add_stream_line(timeline, r, i);
 	for (i = 0; i < PROBE_KINDS; i++)
 		add_probe_line(timeline, &r->steps, &r->probes, i);
 	return timeline;
