@@ -55,6 +55,8 @@ const unsigned int nb_paths = RTE_DIM(paths);
 
 const struct bench_case cases[] = {
 	{ SET_PATHS, &test_rrul, { 1514, 32, 1 }, PEERS MODES " veth", true },
+	{ SET_PATHS, &test_tcp, { 1514, 32, 1, .streams = 1, .direction = DIR_BOTH },
+		PEERS MODES " veth", true },
 
 	/* Frame sizes; the smallest with everything that was ever tried */
 	{ SET_BENCH, &test_tx, { 64, 32, 1 }, PEERS MODES LOOPS TX_TRIALS, true },
