@@ -182,9 +182,3 @@ cpu_stop(const struct cpu_meter *meter)
 		.threads = since(now.threads, meter->before.threads),
 	};
 }
-
-uint64_t
-cpu_system(const struct cpu_times *times)
-{
-	return since(times->all, times->user + times->threads);
-}

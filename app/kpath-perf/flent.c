@@ -125,11 +125,13 @@ write_metadata(FILE *out, const struct path *path, const struct timeline *t)
 {
 	const struct timeline_line *line = &t->lines[0];
 	double length = line->seconds[line->n - 1];
+	char note[256];
 	unsigned int i;
 
+	snprintf(note, sizeof(note), "%s; queue of the interface: %s", path->what, t->queue);
 	fprintf(out, "\"metadata\":{\"NAME\":\"rrul\",\"TITLE\":\"kpath-perf %s\",\"NOTE\":",
 		path->name);
-	json_string(out, path->what);
+	json_string(out, note);
 	fprintf(out, ",");
 	write_time(out, "TIME", t->start);
 	write_time(out, "T0", t->start);

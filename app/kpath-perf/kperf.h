@@ -322,6 +322,8 @@ void net_make_veth(const char *name, const char *peer);
 void net_delete(const char *ifname);
 /** What the kernel may leave undone on the interface. */
 void net_set_offload(const char *ifname, enum offload offload);
+/** The queue that the interface sends from: its discipline, and its length. */
+void net_describe_queue(const char *ifname, char *text, size_t size);
 void net_get_mac(const char *ifname, struct rte_ether_addr *mac);
 /** A counter of the interface, like "rx_packets". */
 uint64_t net_counter(const char *ifname, const char *name);
@@ -374,8 +376,14 @@ unsigned int cpu_kernel_threads(struct cpu_meter *meter);
 /** Both by the thread that measures. */
 void cpu_start(struct cpu_meter *meter);
 struct cpu_times cpu_stop(const struct cpu_meter *meter);
+
 /** What is neither user time nor that of kernel threads: system calls, signals, page faults. */
-uint64_t cpu_system(const struct cpu_times *times);
+static inline uint64_t
+cpu_system(const struct cpu_times *times)
+{
+	/* The clocks are not read at once, and ticks are coarse. */
+	return times->all - RTE_MIN(times->all, times->user + times->threads);
+}
 
 /* trace.c */
 

@@ -26,6 +26,7 @@ struct timeline_line {
 /* All that a test saw over time. */
 struct timeline {
 	unsigned int n;
+	char queue[64];		/* of the interface in home: net_describe_queue() */
 	double start;		/* seconds since 1970 */
 	double load_start, load_end;	/* seconds since the test began */
 	struct timeline_line lines[TIMELINE_LINES_MAX];

@@ -294,6 +294,7 @@ make_timeline(const struct rrul *r)
 
 	if (timeline == NULL)
 		die("out of memory");
+	net_describe_queue(r->pair.ports[0].ifname, timeline->queue, sizeof(timeline->queue));
 	timeline->start = r->start;
 	timeline->load_start = r->load_start / 1e9;
 	timeline->load_end = r->load_end / 1e9;
