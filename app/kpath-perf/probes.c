@@ -44,16 +44,11 @@ struct probe {
  * A message with its class
  */
 
-union class_control {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(int))];
-};
-
 struct message {
 	struct sockaddr_in peer;
 	char data[256];
 	struct iovec iov;
-	union class_control control;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
 	struct msghdr header;
 };
 
@@ -66,7 +61,7 @@ receive(int sock, struct message *m)
 		.msg_namelen = sizeof(m->peer),
 		.msg_iov = &m->iov,
 		.msg_iovlen = 1,
-		.msg_control = m->control.bytes,
+		.msg_control = m->control,
 		.msg_controllen = sizeof(m->control),
 	};
 	return recvmsg(sock, &m->header, 0);
@@ -88,7 +83,7 @@ static void
 answer(int sock, struct message *m, size_t len)
 {
 	int class = RTE_MAX(class_of(m), 0);
-	struct cmsghdr *c = &m->control.align;
+	struct cmsghdr *c = (void *)m->control;
 
 	*c = (struct cmsghdr){
 		.cmsg_len = CMSG_LEN(sizeof(class)),

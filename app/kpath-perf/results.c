@@ -191,15 +191,24 @@ saturated(const struct bench_case *c, const struct series *s)
 	return isnan(empty) || empty > IDLE_PERCENT ? "kernel" : "application";
 }
 
+/* In us, of sorted times in ns */
+static double
+percentile_us(const uint32_t *times, unsigned int n, unsigned int permille)
+{
+	uint64_t at = (uint64_t)n * permille / 1000;
+
+	return times[at] / 1e3;
+}
+
 void
 result_set_times(struct result *result, enum metric p50, uint32_t *times, unsigned int n)
 {
 	if (n < KPERF_TIMES_MIN)
 		return;
 	qsort(times, n, sizeof(*times), compare_times);
-	result->value[p50] = times[n / 2] / 1e3;
-	result->value[p50 + 1] = times[(uint64_t)n * 99 / 100] / 1e3;
-	result->value[p50 + 2] = times[(uint64_t)n * 999 / 1000] / 1e3;
+	result->value[p50] = percentile_us(times, n, 500);
+	result->value[p50 + 1] = percentile_us(times, n, 990);
+	result->value[p50 + 2] = percentile_us(times, n, 999);
 }
 
 void

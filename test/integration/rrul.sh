@@ -72,10 +72,11 @@ python3 - $work <<-'END_OF_CHECK' || die "not what it should be"
 	def check_times(m, prefix):
 	    assert 0 < m[prefix + 'p50_us'] <= m[prefix + 'p99_us'] <= m[prefix + 'p999_us'], m
 
-	measured = []
+	measured, rates = [], {}
 	rrul = next(case for case in cases if case['test'] == 'rrul')
 	for path, m in metrics(rrul):
 	    measured.append(path)
+	    rates[path] = m['gbps']
 	    for name in classes:
 	        assert m[name.lower() + '_gbps'] > 0, (path, name, m)
 	    total = sum(m[name.lower() + '_gbps'] for name in classes)
@@ -128,12 +129,19 @@ python3 - $work <<-'END_OF_CHECK' || die "not what it should be"
 	        known = [t for t, value in zip(x, values) if value is not None]
 	        # Streams have no rate before and after the load; probes have times then, too.
 	        if name.startswith('TCP'):
-	            assert 0 < len(known) < len(x), (name, values)
+	            assert known and meta['LENGTH'] / 8 < known[0], (name, x, values)
+	            assert known[-1] < x[-1] and max(v for v in values if v is not None) > 0, name
 	        else:
 	            assert known[0] < meta['LENGTH'] / 8 and known[-1] > x[-1] * 7 / 8, (name, x)
 	    for i, total in enumerate(results['TCP totals']):
 	        parts = [results[f'TCP {way} sum'][i] for way in ('upload', 'download')]
 	        assert total is None or abs(total - sum(parts)) <= 0.001 * total, (i, total, parts)
+	    # Megabits: the sum over time is what all the time's rate says, but for steps that are
+	    # half without load.
+	    steps = [now - before for before, now in zip([0, *x], x)]
+	    moved = sum(rate * step for rate, step in zip(results['TCP totals'], steps) if rate)
+	    expected = 1000 * rates[path] * meta['LENGTH']
+	    assert 0.5 * expected < moved < 1.5 * expected, (path, moved, expected)
 	    for name, values in data['raw_values'].items():
 	        known = [value for value in results[name] if value is not None]
 	        assert [value['val'] for value in values] == known, name
