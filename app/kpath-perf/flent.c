@@ -198,7 +198,7 @@ flent_write(const struct results *results, const char *file)
 			const struct result *r = typical_round(&m->series[j],
 				m->bench_case->test->primary);
 
-			if (r == NULL || r->timeline == NULL)
+			if (r == NULL || r->timeline == NULL || r->timeline->lines[0].n == 0)
 				continue;
 			file_name(name, sizeof(name), file, m->series[j].path->name, nth);
 			write_file(name, m->series[j].path, r->timeline);

@@ -117,6 +117,7 @@ const struct test test_rtt = {
 	.name = "rtt",
 	.what = "there and back through two ports, one packet at a time",
 	.primary = M_P50,
+	.shown = RTE_BIT64(M_P99) | RTE_BIT64(M_P999),
 	.pair = true,
 	.unhurried = true,
 	.measure = measure_rtt,
