@@ -104,6 +104,7 @@ const struct bench_case cases[] = {
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_DOWN, OFFLOAD_ALL), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_BOTH, OFFLOAD_OFF), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_BOTH, OFFLOAD_ALL), ALL },
+	{ SET_PATHS, &test_rrul, { 1514, 32, 1 }, ALL, true },
 
 	/* Frame sizes; the smallest with everything that was ever tried */
 	{ SET_BENCH, &test_tx, { 64, 32, 1 }, PEERS MODES LOOPS TX_TRIALS, true },

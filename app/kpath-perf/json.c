@@ -10,7 +10,7 @@
 
 #include "results.h"
 
-static void
+void
 json_string(FILE *out, const char *text)
 {
 	if (text == NULL) {

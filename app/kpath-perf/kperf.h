@@ -19,7 +19,12 @@
  * test_tx.c		into the kernel
  * test_rx.c		out of the kernel
  * test_idle.c		nothing at all, and waking up
- * test_pair.c		between two namespaces, through two ports
+ * pair.c		what tests of two ports share: the application between two namespaces
+ * streams.c		TCP streams between the namespaces
+ * test_rtt.c		there and back
+ * test_tcp.c		TCP throughput
+ * test_rrul.c		latency under load
+ * probes.c		the packets that see it
  * threads.c		which CPU does what
  * net.c		namespaces, interfaces, sockets
  * frame.c		frames, and the kernel's sender
@@ -31,6 +36,7 @@
  * summary.c		the same: all cases in one table
  * json.c		results for programs
  * html.c		results as a page: html_test.c, and pictures: svg.c and those that use it
+ * flent.c		latency under load for flent
  *
  * A case is measured on all its paths in turns, several rounds, so that a noisy machine hurts all
  * alike; what counts is the median, and its ratio to another path's in the same run. All ports of
@@ -45,6 +51,7 @@
  */
 
 #include <net/if.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -106,6 +113,27 @@ enum metric {
 	M_CPU_GB,	/* s of CPU time per gigabyte, likewise */
 	M_EMPTY,	/* per cent of the application's time in polls that moved nothing */
 	M_SLEEP_CPU,	/* per cent of one CPU, of an application that sleeps */
+	/*
+	 * Whose time M_CPU_NS is: 1 ns per packet is 1 ms per million. What these leave is spent by
+	 * threads that send or receive at the kernel's end. Ticks of the kernel tell user time.
+	 */
+	M_USER_NS,	/* the application's, in user space */
+	M_SYSTEM_NS,	/* the application's, in the kernel */
+	M_THREADS_NS,	/* threads of the kernel's: softirq, NAPI, SQPOLL, vhost */
+	M_USER_GB,	/* s per gigabyte: M_CPU_GB likewise */
+	M_SYSTEM_GB,
+	M_THREADS_GB,
+	M_UP,		/* Gb/s from home to far, where M_GBPS is the sum */
+	M_DOWN,
+	M_BE,		/* Gb/s of a class, both ways */
+	M_BK,
+	M_CS5,
+	M_EF,
+	M_JAIN,		/* fairness between streams: jain_index() */
+	M_IDLE_P50,	/* us there and back without load, where M_P50 is under load */
+	M_IDLE_P99,
+	M_IDLE_P999,
+	M_ADDED,	/* us that the load adds to the median */
 	M_MAX,
 };
 
@@ -237,9 +265,10 @@ struct test {
 	const char *name;
 	const char *what;
 	enum metric primary;	/* the one that ratios are of */
-	uint32_t shown;		/* RTE_BIT32() of others that the table of all tests shows */
+	uint64_t shown;		/* RTE_BIT64() of others that the table of all tests shows */
 	bool pair;		/* two ports, else one */
 	bool sleeps;		/* Rx interrupts are asked for */
+	bool default_queue;	/* interfaces keep the length of queue that the kernel gave them */
 	bool unhurried;		/* no side is meant to have no time left */
 	unsigned int takes;	/* a round, about so many times the duration, 0: 1 */
 	unsigned int takes_ms;	/* and that long besides */
@@ -247,7 +276,8 @@ struct test {
 	void (*measure)(struct port *ports, uint64_t duration, struct result *result);
 };
 
-extern const struct test test_tx, test_rx, test_load, test_idle, test_wake, test_rtt, test_tcp;
+extern const struct test test_tx, test_rx, test_load, test_idle, test_wake;
+extern const struct test test_rtt, test_tcp, test_rrul;
 
 /* Which run a case is part of. */
 enum case_set {
@@ -286,6 +316,7 @@ struct options {
 	const char *report;	/* a directory */
 	int argc;		/* the command line */
 	char **argv;
+	const char *flent;
 	const char *tests;	/* names, separated by commas */
 	const char *paths;
 	const char *offloads;
@@ -378,6 +409,8 @@ int net_try_veth(const char *name, const char *peer);
 void net_delete(const char *ifname);
 /** What the kernel may leave undone on the interface. */
 void net_set_offload(const char *ifname, enum offload offload);
+/** The queue that the interface sends from: its discipline, and its length. */
+void net_describe_queue(const char *ifname, char *text, size_t size);
 void net_get_mac(const char *ifname, struct rte_ether_addr *mac);
 /** A counter of the interface, like "rx_packets". */
 uint64_t net_counter(const char *ifname, const char *name);
@@ -406,20 +439,38 @@ unsigned int kernel_send(const struct port *port, int packet_sock, unsigned int 
 uint64_t cpu_thread(void);
 uint64_t now_ns(void);
 
+/** ns of user time of the calling thread, as far as ticks tell it from system time. */
+uint64_t cpu_thread_user(void);
+/** ns of CPU time of another thread of the process, which has not been joined. */
+uint64_t cpu_of_thread(pthread_t thread);
+
+/* ns of CPU time. The thread that measures is not counted. */
+struct cpu_times {
+	uint64_t all;		/* of this process and of the kernel's threads that move packets */
+	uint64_t user;		/* of this process, in user space */
+	uint64_t threads;	/* of threads of the kernel's, those inside this process included */
+};
+
 struct cpu_meter {
-	uint64_t process, self, kernel;		/* ns, when it was started */
-	unsigned int nb_threads;
-	unsigned int threads[1024];		/* of the kernel's */
+	struct cpu_times before;
+	unsigned int nb_threads, nb_inside;
+	unsigned int threads[1024];	/* of the kernel's */
+	unsigned int inside[64];	/* of the kernel's that are part of this process */
 };
 
 /** Find the kernel's threads that move packets; returns how many, 0 in a container. */
 unsigned int cpu_kernel_threads(struct cpu_meter *meter);
+/** Both by the thread that measures. */
 void cpu_start(struct cpu_meter *meter);
-/**
- * ns of CPU time since the meter was started, of this process and of the kernel's threads that move
- * packets. The calling thread, which started the meter, is not counted: it measures.
- */
-uint64_t cpu_stop(const struct cpu_meter *meter);
+struct cpu_times cpu_stop(const struct cpu_meter *meter);
+
+/** What is neither user time nor that of kernel threads: system calls, signals, page faults. */
+static inline uint64_t
+cpu_system(const struct cpu_times *times)
+{
+	/* The clocks are not read at once, and ticks are coarse. */
+	return times->all - RTE_MIN(times->all, times->user + times->threads);
+}
 
 /* trace.c */
 

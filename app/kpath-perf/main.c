@@ -36,7 +36,7 @@ die(const char *format, ...)
  */
 
 static void
-open_kernel_end(struct port *port, int ns)
+open_kernel_end(struct port *port, const struct test *test, int ns)
 {
 	const struct params *params = port->params;
 
@@ -45,7 +45,8 @@ open_kernel_end(struct port *port, int ns)
 		net_move(port->ifname, ns);
 		net_enter(ns);
 	}
-	net_set_up(port->ifname, params->gso ? 0 : params_mtu(params), TXQLEN);
+	net_set_up(port->ifname, params->gso ? 0 : params_mtu(params),
+		test->default_queue ? 0 : TXQLEN);
 	net_add_addr(port->ifname, port->addr);
 	net_get_mac(port->ifname, &port->mac);
 	if (ns == net_home) {
@@ -114,9 +115,9 @@ open_path(struct port ports[2], const struct bench_case *c, const struct path *p
 		path->ops->close(&ports[0]);
 		return false;
 	}
-	open_kernel_end(&ports[0], net_home);
+	open_kernel_end(&ports[0], c->test, net_home);
 	if (c->test->pair)
-		open_kernel_end(&ports[1], net_far);
+		open_kernel_end(&ports[1], c->test, net_far);
 	return true;
 }
 
@@ -219,6 +220,8 @@ run(const struct options *options)
 		json_write(results, options->json);
 	if (options->report != NULL)
 		html_write(results, options->report);
+	if (options->flent != NULL && flent_write(results, options->flent) == 0)
+		fprintf(stderr, "kpath-perf: --flent: latency under load was not measured\n");
 	results_free(results);
 }
 

@@ -21,6 +21,7 @@
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
@@ -248,6 +249,63 @@ net_add_addr(const char *ifname, uint32_t addr)
 	request(nlh, "give it an address", ifname);
 }
 
+static int
+find_kind(const struct nlattr *attr, void *kind)
+{
+	if (mnl_attr_get_type(attr) == TCA_KIND)
+		*(const char **)kind = mnl_attr_get_str(attr);
+	return MNL_CB_OK;
+}
+
+struct qdisc {
+	int ifindex;
+	char kind[IF_NAMESIZE];
+	char inner[IF_NAMESIZE];	/* "mq" has one for each queue; empty: none */
+};
+
+static int
+find_qdisc(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+	struct qdisc *qdisc = arg;
+	char *to = tcm->tcm_parent == TC_H_ROOT ? qdisc->kind : qdisc->inner;
+	const char *kind = NULL;
+
+	if (tcm->tcm_ifindex != qdisc->ifindex)
+		return MNL_CB_OK;
+	mnl_attr_parse(nlh, sizeof(*tcm), find_kind, &kind);
+	if (kind != NULL)
+		snprintf(to, IF_NAMESIZE, "%s", kind);
+	return MNL_CB_OK;
+}
+
+/* "unknown" if the kernel does not tell. */
+static struct qdisc
+get_qdisc(const char *ifname)
+{
+	struct qdisc qdisc = { .ifindex = net_index(ifname), .kind = "unknown" };
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct tcmsg tcm = { .tcm_ifindex = qdisc.ifindex };
+	union message msg;
+	char answer[8192];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(msg.bytes);
+	ssize_t len;
+	int more = MNL_CB_OK;
+
+	if (nl == NULL || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) != 0)
+		die("netlink: %s", strerror(errno));
+	nlh->nlmsg_type = RTM_GETQDISC;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	memcpy(mnl_nlmsg_put_extra_header(nlh, sizeof(tcm)), &tcm, sizeof(tcm));
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) > 0)
+		while (more > MNL_CB_STOP &&
+		       (len = mnl_socket_recvfrom(nl, answer, sizeof(answer))) > 0)
+			more = mnl_cb_run(answer, len, 0, mnl_socket_get_portid(nl), find_qdisc,
+				&qdisc);
+	mnl_socket_close(nl);
+	return qdisc;
+}
+
 /*
  * Interfaces, by ioctl and sysfs
  */
@@ -277,6 +335,17 @@ net_set_offload(const char *ifname, enum offload offload)
 
 		ifreq_ioctl(ifname, SIOCETHTOOL, &ifr, false);
 	}
+}
+
+void
+net_describe_queue(const char *ifname, char *text, size_t size)
+{
+	struct qdisc qdisc = get_qdisc(ifname);
+	struct ifreq ifr = {0};
+
+	ifreq_ioctl(ifname, SIOCGIFTXQLEN, &ifr, true);
+	snprintf(text, size, "%s%s%s, %d packets", qdisc.kind, qdisc.inner[0] != '\0' ? " of " : "",
+		qdisc.inner, ifr.ifr_qlen);
 }
 
 void

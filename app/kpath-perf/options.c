@@ -70,6 +70,7 @@ print_help(void)
 		"What comes out\n"
 		"  --json=FILE      write all results there as well\n"
 		"  --report=DIR     write a page with plots to DIR/index.html\n"
+		"  --flent=FILE     write latency under load to FILE-PATH.flent, for flent's plots\n"
 		"  --details        a table for each case as well: all that was measured\n"
 		"  --list           show paths, whether they can run here, cases and the time they take\n"
 		"  --help           show this\n"
@@ -215,6 +216,7 @@ options_parse(int argc, char **argv)
 		{ "duration", required_argument, NULL, 'd' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "report", required_argument, NULL, 'R' },
+		{ "flent", required_argument, NULL, 'F' },
 		{ "no-huge", no_argument, NULL, 'n' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
@@ -238,6 +240,7 @@ options_parse(int argc, char **argv)
 		case 'j': o.json = output("json", optarg); break;
 		case 'R': o.report = optarg; break;
 		case 'D': o.details = true; break;
+		case 'F': o.flent = output("flent", optarg); break;
 		case 'n': o.huge = false; break;
 		case 'l': o.list = true; break;
 		case 'h': print_help(); exit(EXIT_SUCCESS);

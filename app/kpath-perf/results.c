@@ -43,6 +43,40 @@ const struct metric_info metric_infos[M_MAX] = {
 		"Part of the application's time in polls that moved nothing: it waited" },
 	[M_SLEEP_CPU] = { "sleep_cpu_percent", "sleep CPU%", 2, true,
 		"Part of a CPU that an application takes that sleeps" },
+	[M_USER_NS] = { "user_ns", "user ns", 0, true,
+		"CPU time of the application for a packet, in user space" },
+	[M_SYSTEM_NS] = { "system_ns", "sys. ns", 0, true,
+		"CPU time of the application for a packet, in the kernel" },
+	[M_THREADS_NS] = { "threads_ns", "thr. ns", 0, true,
+		"CPU time of the kernel's threads for a packet" },
+	[M_USER_GB] = { "user_s_per_gb", "user s/GB", 3, true,
+		"CPU time of the application for a gigabyte, in user space" },
+	[M_SYSTEM_GB] = { "system_s_per_gb", "sys. s/GB", 3, true,
+		"CPU time of the application for a gigabyte, in the kernel" },
+	[M_THREADS_GB] = { "threads_s_per_gb", "thr. s/GB", 3, true,
+		"CPU time of the kernel's threads for a gigabyte" },
+	[M_UP] = { "up_gbps", "up Gb/s", 2, false,
+		"Gigabits per second from the first namespace to the second" },
+	[M_DOWN] = { "down_gbps", "down Gb/s", 2, false,
+		"Gigabits per second from the second namespace to the first" },
+	[M_BE] = { "be_gbps", "BE Gb/s", 2, false,
+		"Gigabits per second of best effort, both ways" },
+	[M_BK] = { "bk_gbps", "BK Gb/s", 2, false,
+		"Gigabits per second of the background class (CS1), both ways" },
+	[M_CS5] = { "cs5_gbps", "CS5 Gb/s", 2, false,
+		"Gigabits per second of class CS5, both ways" },
+	[M_EF] = { "ef_gbps", "EF Gb/s", 2, false,
+		"Gigabits per second of expedited forwarding, both ways" },
+	[M_JAIN] = { "jain", "fairness", 3, false,
+		"Jain's index of fairness between the streams: 1 if all get the same" },
+	[M_IDLE_P50] = { "idle_p50_us", "idle p50", 1, true,
+		"Median of the time there and back without load" },
+	[M_IDLE_P99] = { "idle_p99_us", "idle p99", 1, true,
+		"Of a hundred times there and back without load, one is longer" },
+	[M_IDLE_P999] = { "idle_p999_us", "id. p99.9", 1, true,
+		"Of a thousand times there and back without load, one is longer" },
+	[M_ADDED] = { "added_us", "added us", 1, true,
+		"What the load adds to the median of the time there and back" },
 };
 
 /*
@@ -148,6 +182,23 @@ summarize(const struct series *s, enum metric metric)
 	return sum;
 }
 
+const struct result *
+typical_round(const struct series *s, enum metric metric)
+{
+	double median = summarize(s, metric).median;
+	const struct result *best = NULL;
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++) {
+		double away = fabs(s->rounds[i].value[metric] - median);
+
+		if (!isnan(away) &&
+		    (best == NULL || away < fabs(best->value[metric] - median)))
+			best = &s->rounds[i];
+	}
+	return best;
+}
+
 double
 summary_spread(const struct summary *sum)
 {
@@ -170,23 +221,49 @@ saturated(const struct bench_case *c, const struct series *s)
 	return isnan(empty) || empty > IDLE_PERCENT ? "kernel" : "application";
 }
 
+/* In us, of sorted times in ns */
 static double
-percentile_us(const uint32_t *sorted, unsigned int n, unsigned int permille)
+percentile_us(const uint32_t *times, unsigned int n, unsigned int permille)
 {
-	uint64_t i = (uint64_t)n * permille / 1000;
+	uint64_t at = (uint64_t)n * permille / 1000;
 
-	return sorted[i] / 1e3;
+	return times[at] / 1e3;
 }
 
 void
-result_set_times(struct result *result, uint32_t *times, unsigned int n)
+result_set_times(struct result *result, enum metric p50, uint32_t *times, unsigned int n)
 {
 	if (n < KPERF_TIMES_MIN)
 		return;
 	qsort(times, n, sizeof(*times), compare_times);
-	result->value[M_P50] = percentile_us(times, n, 500);
-	result->value[M_P99] = percentile_us(times, n, 990);
-	result->value[M_P999] = percentile_us(times, n, 999);
+	result->value[p50] = percentile_us(times, n, 500);
+	result->value[p50 + 1] = percentile_us(times, n, 990);
+	result->value[p50 + 2] = percentile_us(times, n, 999);
+}
+
+void
+result_set_cpu(struct result *result, const struct cpu_times *cpu, uint64_t others_ns,
+		uint64_t packets)
+{
+	struct cpu_times app = *cpu;
+
+	app.all -= RTE_MIN(app.all, others_ns);
+	result->value[M_USER_NS] = (double)app.user / packets;
+	result->value[M_SYSTEM_NS] = (double)cpu_system(&app) / packets;
+	result->value[M_THREADS_NS] = (double)app.threads / packets;
+}
+
+double
+jain_index(const double *rates, unsigned int n)
+{
+	double sum = 0, squares = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		sum += rates[i];
+		squares += rates[i] * rates[i];
+	}
+	return squares > 0 ? sum * sum / (n * squares) : NAN;
 }
 
 /*
@@ -270,7 +347,7 @@ params_print(char *text, size_t size, const struct bench_case *c)
 		snprintf(text, size, "%u stream%s%s, offloads %s", p->streams,
 			p->streams == 1 ? "" : "s", directions[p->direction],
 			offloads[p->offload]);
-	else if (c->test == &test_rtt || c->test == &test_idle)
+	else if (c->test == &test_rtt || c->test == &test_idle || c->test == &test_rrul)
 		text[0] = '\0';
 	else
 		snprintf(text, size, "%u B, bursts of %u, %u queue%s%s%s", p->len, p->burst,

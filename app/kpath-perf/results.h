@@ -26,6 +26,8 @@ struct timeline_line {
 /* All that a test saw over time. */
 struct timeline {
 	unsigned int n;
+	char queue[64];		/* of the interface in home: net_describe_queue() */
+	double start;		/* seconds since 1970 */
 	double load_start, load_end;	/* seconds since the test began */
 	struct timeline_line lines[TIMELINE_LINES_MAX];
 };
@@ -92,11 +94,21 @@ const struct series *find_series(const struct measured *m, const char *path);
 const struct series *best_loop(const struct measured *m);
 /** How many times better than the other series; NAN where one was not measured, or is NULL. */
 double times_better(enum metric metric, const struct series *s, const struct series *other);
+/** Of all rounds, the one nearest to the median; NULL where nothing was measured. */
+const struct result *typical_round(const struct series *s, enum metric metric);
 /** Which side had no time left; NULL where none was meant to, and where nothing was measured. */
 const char *saturated(const struct bench_case *c, const struct series *s);
 
-/** Percentiles of n times in ns, which are sorted here; nothing for very few. */
-void result_set_times(struct result *result, uint32_t *times, unsigned int n);
+/**
+ * Percentiles of n times in ns, which are sorted here; nothing for very few. The metrics are the
+ * given one and the two after it: 50, 99 and 99.9 per cent.
+ */
+void result_set_times(struct result *result, enum metric p50, uint32_t *times, unsigned int n);
+/** CPU time per packet; threads that are not the application's have spent others_ns of it. */
+void result_set_cpu(struct result *result, const struct cpu_times *cpu, uint64_t others_ns,
+		uint64_t packets);
+/** Jain's fairness index of n rates: 1 if all are the same, 1/n if one has all. */
+double jain_index(const double *rates, unsigned int n);
 /** The parameters of a case in words. */
 void params_print(char *text, size_t size, const struct bench_case *c);
 /** Test and parameters in a few: what tells the cases that compare paths from each other. */
@@ -122,6 +134,16 @@ void summary_list(const struct options *options);
 
 /** Write all results to the file; ends with a message if that fails. */
 void json_write(const struct results *results, const char *file);
+/** Write a string, or null for NULL. */
+void json_string(FILE *out, const char *text);
+
+/* flent.c */
+
+/**
+ * Write what the test of latency under load has seen to files for flent: FILE-PATH.flent for each
+ * path. Returns how many; ends with a message if one cannot be written.
+ */
+unsigned int flent_write(const struct results *results, const char *file);
 
 /* html.c */
 

@@ -188,7 +188,7 @@ print_case(const struct results *results, const struct measured *m, struct notes
 	case_print_short(label, sizeof(label), m->bench_case);
 	print_metric(results, m, test->primary, label, notes);
 	for (metric = 0; metric < M_MAX; metric++)
-		if (metric != test->primary && (test->shown & RTE_BIT32(metric)) != 0 &&
+		if (metric != test->primary && (test->shown & RTE_BIT64(metric)) != 0 &&
 		    is_measured(m, metric))
 			print_metric(results, m, metric, "", notes);
 }

@@ -10,6 +10,7 @@
 #include <rte_pause.h>
 
 #include "oneway.h"
+#include "results.h"
 
 /* Frames that the kernel's queue is filled with, and their bytes at most */
 #define FILL 4000
@@ -112,7 +113,8 @@ rx_traced(void *arg)
 
 /* Sums over all times that the queue was filled and drained */
 struct drained {
-	uint64_t sent, fill_cpu, cpu;
+	uint64_t sent, fill_cpu;
+	struct cpu_times cpu;
 };
 
 /* Fill and drain once, and add to the workers. Returns whether all came. */
@@ -122,6 +124,7 @@ fill_and_drain(struct worker *workers, struct drained *all)
 	struct port *port = workers->port;
 	struct worker now[KPERF_QUEUES_MAX];
 	struct cpu_meter meter;
+	struct cpu_times spent;
 	uint64_t cpu, n;
 	unsigned int i;
 
@@ -133,7 +136,10 @@ fill_and_drain(struct worker *workers, struct drained *all)
 	for (i = 0; i < port->params->queues; i++)
 		now[i].target = n;
 	workers_run(now, rx_worker);
-	all->cpu += cpu_stop(&meter);
+	spent = cpu_stop(&meter);
+	all->cpu.all += spent.all;
+	all->cpu.user += spent.user;
+	all->cpu.threads += spent.threads;
 	all->sent += n;
 	for (i = 0; i < port->params->queues; i++) {
 		workers[i].spent += now[i].spent;
@@ -166,7 +172,8 @@ measure_rx(struct port *port, uint64_t duration, struct result *result)
 	if (sum.frames == 0)
 		return;
 	result->value[M_KERNEL_NS] = (double)all.fill_cpu / all.sent;
-	result->value[M_CPU_NS] = (double)(all.cpu + all.fill_cpu - sum.other_ns) / sum.frames;
+	result->value[M_CPU_NS] = (double)(all.cpu.all + all.fill_cpu - sum.other_ns) / sum.frames;
+	result_set_cpu(result, &all.cpu, sum.other_ns, sum.frames);
 	result->value[M_LOST] = 1e3 * (1 - RTE_MIN(1.0, (double)sum.frames / all.sent));
 	if (params->queues == 1 && kernel_send(port, port->packet_sock, TRACED) == TRACED)
 		result->value[M_SYSCALLS] = traced_calls(port, rx_traced, TRACED);
@@ -244,7 +251,7 @@ measure_load(struct port *port, uint64_t duration, struct result *result)
 		pthread_join(senders[i].thread, NULL);
 		sent += senders[i].sent;
 	}
-	cpu = cpu_stop(&meter);
+	cpu = cpu_stop(&meter).all;
 	workers_rates(result, workers);
 	sum = workers_sum(workers, port->params->queues);
 	dropped = net_counter(port->ifname, "tx_dropped") - dropped;
@@ -257,7 +264,7 @@ const struct test test_rx = {
 	.name = "rx",
 	.what = "out of the kernel, from a queue that is full",
 	.primary = M_NS,
-	.shown = RTE_BIT32(M_CPU_NS),
+	.shown = RTE_BIT64(M_CPU_NS),
 	.takes = 5,
 	.measure = measure_rx,
 };
@@ -266,6 +273,6 @@ const struct test test_load = {
 	.name = "load",
 	.what = "out of the kernel while it sends as fast as it can",
 	.primary = M_MPPS,
-	.shown = RTE_BIT32(M_CPU_NS),
+	.shown = RTE_BIT64(M_CPU_NS),
 	.measure = measure_load,
 };
