@@ -96,7 +96,7 @@ const struct bench_case cases[] = {
 	{ SET_PATHS, &test_tcp, TCP(1, DIR_UP, OFFLOAD_CSUM), ALL },
 	{ SET_PATHS, &test_tcp, TCP(1, DIR_UP, OFFLOAD_ALL), ALL, true },
 	{ SET_PATHS, &test_tcp, TCP(1, DIR_DOWN, OFFLOAD_ALL), ALL },
-	{ SET_PATHS, &test_tcp, TCP(1, DIR_BOTH, OFFLOAD_ALL), ALL },
+	{ SET_PATHS, &test_tcp, TCP(1, DIR_BOTH, OFFLOAD_ALL), ALL, true },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_UP, OFFLOAD_OFF), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_UP, OFFLOAD_CSUM), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_UP, OFFLOAD_ALL), ALL },
@@ -104,7 +104,7 @@ const struct bench_case cases[] = {
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_DOWN, OFFLOAD_ALL), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_BOTH, OFFLOAD_OFF), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_BOTH, OFFLOAD_ALL), ALL },
-	{ SET_PATHS, &test_rrul, { 1514, 32, 1 }, ALL, true },
+	{ SET_PATHS, &test_rrul, { 1514, 32, 1, .streams = 4 }, ALL, true },
 
 	/* Frame sizes; the smallest with everything that was ever tried */
 	{ SET_BENCH, &test_tx, { 64, 32, 1 }, PEERS MODES LOOPS TX_TRIALS, true },

@@ -13,7 +13,7 @@ need python3
 uring_allowed || skip "no io_uring here"
 
 paths="rtap,net_tap,veth"
-options=("--tests=rrul,tcp" "--paths=$paths" --rounds=1 --duration=100)
+options=(--brief "--tests=rrul,tcp" "--paths=$paths" --rounds=1 --duration=100)
 options+=("--json=$work/json" "--flent=$work/rrul.flent")
 [[ -z $("$top/devtools/eal-args.sh") ]] || options+=(--no-huge)
 # Run the program, and note each kind of packet that is seen in its namespace meanwhile: the third

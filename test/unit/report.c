@@ -23,16 +23,17 @@ const struct test test_tcp = {
 	.name = "tcp",
 	.what = "up & down <both>",
 	.primary = M_GBPS,
-	.shown = RTE_BIT32(M_CPU_GB),
+	.shown = RTE_BIT64(M_CPU_GB),
 	.pair = true,
 };
 const struct test test_rtt = {
 	.name = "rtt", .what = "there and back", .primary = M_P50, .pair = true, .unhurried = true,
 };
+const struct test test_rrul = { .name = "rrul", .what = "load", .primary = M_P50 };
 const struct test test_idle = { .name = "idle", .what = "nothing", .primary = M_NS };
 static const struct test test_made_up = {
 	.name = "tx", .what = "into \"the kernel\"", .primary = M_MPPS,
-	.shown = RTE_BIT32(M_LOST) | RTE_BIT32(M_P999),
+	.shown = RTE_BIT64(M_LOST) | RTE_BIT64(M_P999),
 };
 
 const struct bench_case cases[] = {
