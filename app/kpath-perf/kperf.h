@@ -13,6 +13,7 @@
  * cases.c		what is compared and what is measured: a row for each path and each case
  * path_loop.c		bare programs over a TAP, without DPDK
  * path_dpdk.c		DPDK ports
+ * forward.c		from one of them to another
  * oneway.c		what tests of one port share
  * test_tx.c		into the kernel
  * test_rx.c		out of the kernel
@@ -152,7 +153,9 @@ struct path_ops {
 	 * there is nothing that the application could sleep on. By the thread that polls the queue.
 	 */
 	int (*sleep)(struct port *port, unsigned int queue, int ms);
-	/** Pass n frames at most on from one port to the other. */
+	/** Get ready for that in one direction. Returns 0, or -1 with in->why set. May be NULL. */
+	int (*connect)(struct port *in, struct port *out);
+	/** Pass n frames at most on from one port to the other. Returns how many came. */
 	unsigned int (*forward)(struct port *in, struct port *out, unsigned int n);
 };
 
@@ -190,6 +193,18 @@ extern const struct path_ops loop_ops;
 /* Frames that the Rx ring of such a driver takes when nobody reads */
 #define DPDK_VETH_FILL 1000
 extern const struct path_ops dpdk_ops;
+
+struct rte_mempool;
+struct forward_stats;
+
+/* What tests that look closer need to know of a port of DPDK's */
+struct dpdk_end {
+	uint16_t id;
+	struct rte_mempool *pool;		/* mbufs to send */
+	const struct forward_stats *forward;	/* from this port to the other one of a pair */
+};
+
+struct dpdk_end dpdk_end(const struct port *port);
 
 /* The kernel alone: a veth pair between the namespaces. Its ports have no end here. */
 extern const struct path_ops veth_ops;

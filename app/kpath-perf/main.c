@@ -96,6 +96,20 @@ open_port(struct port *port, const struct path *path, const struct bench_case *c
 	return path->ops->open(port);
 }
 
+static bool
+connect_ports(struct port ports[2])
+{
+	const struct path_ops *ops = ports[0].path->ops;
+
+	if (ops->connect(&ports[0], &ports[1]) != 0)
+		return false;
+	if (ops->connect(&ports[1], &ports[0]) != 0) {
+		ports[0].why = ports[1].why;
+		return false;
+	}
+	return true;
+}
+
 /* All ports of a path; returns whether it can be measured. */
 static bool
 open_path(struct port ports[2], const struct bench_case *c, const struct path *path,
@@ -113,6 +127,11 @@ open_path(struct port ports[2], const struct bench_case *c, const struct path *p
 		return false;
 	if (c->test->pair && open_port(&ports[1], path, c, subnet, pair, 1) != 0) {
 		ports[0].why = ports[1].why;
+		path->ops->close(&ports[0]);
+		return false;
+	}
+	if (c->test->pair && path->ops->connect != NULL && !connect_ports(ports)) {
+		path->ops->close(&ports[1]);
 		path->ops->close(&ports[0]);
 		return false;
 	}
