@@ -28,6 +28,9 @@
  * results.c		medians, spread, ratios
  * table.c		results for people
  * json.c		results for programs
+ * selftest.c		whether all that can be trusted
+ * selftest_packets.c	packets one by one, every byte of them
+ * selftest_streams.c	TCP through two ports, every byte of it
  *
  * A case is measured on all its paths in turns, several rounds, so that a noisy machine hurts all
  * alike; what counts is the median, and its ratio to another path's in the same run. All ports of
@@ -255,6 +258,14 @@ extern const unsigned int nb_cases;
 /** End with a message. */
 void die(const char *format, ...) __rte_format_printf(1, 2) __rte_noreturn;
 
+/**
+ * Open the port that a case needs, or both, the second of which may be another path's. Each call
+ * has a subnet of its own. Returns whether they are open; ports[0].why says why not.
+ */
+bool open_ports(struct port ports[2], const struct bench_case *c, const struct path *path,
+		const struct path *second, unsigned int subnet);
+void close_ports(struct port ports[2], const struct bench_case *c);
+
 /* options.c */
 
 struct options {
@@ -268,11 +279,17 @@ struct options {
 	const char *paths;
 	const char *only;	/* words of the case */
 	bool huge;
+	bool self_test;
 };
 
 struct options options_parse(int argc, char **argv);
 /** Is name among these, separated by the given characters? */
 bool listed(const char *names, const char *name, const char *separators);
+
+/* selftest.c */
+
+/** Check on each path whether its numbers can be trusted. Returns what main() returns. */
+int selftest_run(const struct options *options);
 
 /* threads.c */
 

@@ -110,10 +110,9 @@ connect_ports(struct port ports[2])
 	return true;
 }
 
-/* All ports of a path; returns whether it can be measured. */
-static bool
-open_path(struct port ports[2], const struct bench_case *c, const struct path *path,
-		unsigned int subnet)
+bool
+open_ports(struct port ports[2], const struct bench_case *c, const struct path *path,
+		const struct path *second, unsigned int subnet)
 {
 	static unsigned int pair;
 
@@ -125,7 +124,7 @@ open_path(struct port ports[2], const struct bench_case *c, const struct path *p
 	pair++;
 	if (open_port(&ports[0], path, c, subnet, pair, 0) != 0)
 		return false;
-	if (c->test->pair && open_port(&ports[1], path, c, subnet, pair, 1) != 0) {
+	if (c->test->pair && open_port(&ports[1], second, c, subnet, pair, 1) != 0) {
 		ports[0].why = ports[1].why;
 		path->ops->close(&ports[0]);
 		return false;
@@ -141,8 +140,8 @@ open_path(struct port ports[2], const struct bench_case *c, const struct path *p
 	return true;
 }
 
-static void
-close_path(struct port ports[2], const struct bench_case *c)
+void
+close_ports(struct port ports[2], const struct bench_case *c)
 {
 	unsigned int nb = c->test->pair ? 2 : 1, i;
 
@@ -204,7 +203,7 @@ run_case(struct results *results, const struct bench_case *c, const struct optio
 		    (path->ops->tx == NULL && !c->test->pair))
 			continue;
 		series[n] = (struct series){ .path = path };
-		is_open[n] = open_path(ports[n], c, path, n);
+		is_open[n] = open_ports(ports[n], c, path, path, n);
 		if (!is_open[n])
 			series[n].why = ports[n][0].why;
 		n++;
@@ -221,7 +220,7 @@ run_case(struct results *results, const struct bench_case *c, const struct optio
 	show_progress(NULL, 0, 0, NULL);
 	for (i = 0; i < n; i++)
 		if (is_open[i])
-			close_path(ports[i], c);
+			close_ports(ports[i], c);
 	measured = results_add(results, c, series, n);
 	if (options->details)
 		table_case(measured);
@@ -267,6 +266,8 @@ main(int argc, char **argv)
 	net_init();
 	threads_divert_signals();
 	threads_start_eal(options.huge);
+	if (options.self_test)
+		return selftest_run(&options);
 	results = results_new(&options);
 	table_introduce(results);
 	for (i = 0; i < nb_cases; i++)

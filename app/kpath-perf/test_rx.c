@@ -86,8 +86,9 @@ rx_worker(void *arg)
 static unsigned int
 fill_size(const struct port *port)
 {
-	unsigned int fill = (port->path->flags & DPDK_VETH) != 0 &&
-		port->path->ops == &dpdk_ops ? DPDK_VETH_FILL : FILL;
+	/* Flags of paths without DPDK are others. */
+	unsigned int fill = (port->path->flags & DPDK_VETH) != 0 && port->path->driver != NULL ?
+		DPDK_VETH_FILL : FILL;
 
 	return RTE_MIN(fill, FILL_BYTES / port->params->len);
 }
