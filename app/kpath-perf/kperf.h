@@ -28,6 +28,8 @@
  * results.c		medians, spread, ratios
  * table.c		results for people
  * json.c		results for programs
+ * features.c		what each path does, and how
+ * probe.c		the same, seen at a port
  * selftest.c		whether all that can be trusted
  * selftest_packets.c	packets one by one, every byte of them
  * selftest_streams.c	TCP through two ports, every byte of it
@@ -120,6 +122,7 @@ struct params {
 	bool external;		/* buffers of mbufs are external ones */
 	enum offload offload;
 	enum direction direction;
+	bool everything;	/* all offloads that the driver offers, and time stamps */
 };
 
 struct path;
@@ -264,7 +267,7 @@ void die(const char *format, ...) __rte_format_printf(1, 2) __rte_noreturn;
  */
 bool open_ports(struct port ports[2], const struct bench_case *c, const struct path *path,
 		const struct path *second, unsigned int subnet);
-void close_ports(struct port ports[2], const struct bench_case *c);
+void close_path(struct port ports[2], const struct bench_case *c);
 
 /* options.c */
 
@@ -280,6 +283,7 @@ struct options {
 	const char *only;	/* words of the case */
 	bool huge;
 	bool self_test;
+	bool features;
 };
 
 struct options options_parse(int argc, char **argv);
@@ -290,6 +294,11 @@ bool listed(const char *names, const char *name, const char *separators);
 
 /** Check on each path whether its numbers can be trusted. Returns what main() returns. */
 int selftest_run(const struct options *options);
+
+/* features.c */
+
+/** Show what each path does and how, as far as that can be seen. Returns what main() returns. */
+int features_run(const struct options *options);
 
 /* threads.c */
 
@@ -375,6 +384,16 @@ void trace_init(void);
  * is set up before. Negative: not known here.
  */
 int64_t trace_syscalls(void (*run)(void *), void *arg);
+
+struct trace {
+	int64_t calls;			/* negative: not known here */
+	uint32_t by_number[512];	/* of these, by the number of the system call */
+};
+
+/** The same, one by one. */
+void trace_run(struct trace *trace, void (*run)(void *), void *arg);
+/** The names of those that were made. */
+void trace_names(const struct trace *trace, char *text, size_t size);
 
 /* machine.c */
 

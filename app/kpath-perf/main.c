@@ -140,8 +140,16 @@ open_ports(struct port ports[2], const struct bench_case *c, const struct path *
 	return true;
 }
 
+/* All ports of a path; returns whether it can be measured. */
+static bool
+open_path(struct port ports[2], const struct bench_case *c, const struct path *path,
+		unsigned int subnet)
+{
+	return open_ports(ports, c, path, path, subnet);
+}
+
 void
-close_ports(struct port ports[2], const struct bench_case *c)
+close_path(struct port ports[2], const struct bench_case *c)
 {
 	unsigned int nb = c->test->pair ? 2 : 1, i;
 
@@ -203,7 +211,7 @@ run_case(struct results *results, const struct bench_case *c, const struct optio
 		    (path->ops->tx == NULL && !c->test->pair))
 			continue;
 		series[n] = (struct series){ .path = path };
-		is_open[n] = open_ports(ports[n], c, path, path, n);
+		is_open[n] = open_path(ports[n], c, path, n);
 		if (!is_open[n])
 			series[n].why = ports[n][0].why;
 		n++;
@@ -220,7 +228,7 @@ run_case(struct results *results, const struct bench_case *c, const struct optio
 	show_progress(NULL, 0, 0, NULL);
 	for (i = 0; i < n; i++)
 		if (is_open[i])
-			close_ports(ports[i], c);
+			close_path(ports[i], c);
 	measured = results_add(results, c, series, n);
 	if (options->details)
 		table_case(measured);
@@ -266,6 +274,8 @@ main(int argc, char **argv)
 	net_init();
 	threads_divert_signals();
 	threads_start_eal(options.huge);
+	if (options.features)
+		return features_run(&options);
 	if (options.self_test)
 		return selftest_run(&options);
 	results = results_new(&options);

@@ -58,6 +58,7 @@ print_help(void)
 		"  --duration=MS    so long each time (default %u)\n"
 		"  --json=FILE      write the results there as well\n"
 		"  --no-huge        do without huge pages\n"
+		"  --features       show what each path does, and how, as far as that can be seen\n"
 		"  --self-test      check whether the numbers can be trusted, here\n"
 		"  --list           show paths and cases\n"
 		"  --help           show this\n"
@@ -126,6 +127,7 @@ options_parse(int argc, char **argv)
 		{ "duration", required_argument, NULL, 'd' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "no-huge", no_argument, NULL, 'n' },
+		{ "features", no_argument, NULL, 'f' },
 		{ "self-test", no_argument, NULL, 's' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
@@ -146,6 +148,7 @@ options_parse(int argc, char **argv)
 		case 'd': o.ms = number("duration", optarg, 60000); break;
 		case 'j': o.json = optarg; break;
 		case 'n': o.huge = false; break;
+		case 'f': o.features = true; break;
 		case 's': o.self_test = true; break;
 		case 'l': list = true; break;
 		case 'h': print_help(); exit(EXIT_SUCCESS);

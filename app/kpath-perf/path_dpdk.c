@@ -140,6 +140,12 @@ configure(const struct port *port, const struct dpdk *dpdk)
 			conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_TSO;
 		}
 	}
+	if (params->everything) {
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_CHECKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO |
+			RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_TIMESTAMP;
+		conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
+			RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	}
 	conf.rxmode.offloads &= info.rx_offload_capa;
 	conf.txmode.offloads &= info.tx_offload_capa;
 	ret = rte_eth_dev_configure(dpdk->id, params->queues, params->queues, &conf);

@@ -202,7 +202,7 @@ check_metrics(const struct path *path, unsigned int subnet)
 	check_drop(&test_tx, ports, 1e3 / 2048);
 	check_sleep(&test_rx, ports, M_NS, added);
 	check_drop(&test_rx, ports, 1e3 / DPDK_VETH_FILL);
-	close_ports(ports, &c);
+	close_path(ports, &c);
 }
 
 static void
@@ -217,7 +217,7 @@ check_latency(const struct path *path, unsigned int subnet)
 	}
 	/* There, and back */
 	check_sleep(&test_rtt, ports, M_P50, 2 * SLEEP_US);
-	close_ports(ports, &c);
+	close_path(ports, &c);
 }
 
 /*

@@ -344,6 +344,6 @@ selftest_streams(const struct path *first, const struct path *second, unsigned i
 			return;
 		}
 		check_streams(ports, name);
-		close_ports(ports, &c);
+		close_path(ports, &c);
 	}
 }
