@@ -19,7 +19,7 @@
 
 #include <linux/if_packet.h>
 
-#include "features.h"
+#include "probe.h"
 
 #define FILES_MAX 1024
 #define THREADS_MAX 256

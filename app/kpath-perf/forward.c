@@ -229,7 +229,7 @@ edit_headers(struct rte_mbuf *m, uint32_t at, uint16_t segsz, bool last)
 		ip6->payload_len = rte_cpu_to_be_16(m->pkt_len - m->l2_len - sizeof(*ip6));
 	}
 	tcp->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(tcp->sent_seq) + at);
-	/* The last segment pushes and ends; the first tells that the window was reduced (RFC 3168). */
+	/* The last segment pushes and ends; the first tells of congestion: RFC 3168. */
 	if (!last)
 		tcp->tcp_flags &= ~(RTE_TCP_PSH_FLAG | RTE_TCP_FIN_FLAG);
 	if (at > 0)
@@ -277,7 +277,7 @@ drop(struct forward *f, struct rte_mbuf **pkts, unsigned int n)
 	f->stats.dropped += n;
 }
 
-/* Drivers say by rte_eth_tx_prepare() which packets they do not take, and put right what differs. */
+/* By rte_eth_tx_prepare() drivers say what they do not take, and put right what differs. */
 static void
 send_burst(struct forward *f, struct rte_mbuf **pkts, unsigned int n)
 {

@@ -26,7 +26,7 @@
 struct forward_stats {
 	uint64_t received;
 	uint64_t sent;
-	uint64_t dropped;	/* no room at the other port, no mbuf, or headers that make no sense */
+	uint64_t dropped;	/* no room at the other port, no mbuf, or headers of no sense */
 	uint64_t made;		/* segments more than there were packets */
 	uint64_t merged;	/* of those received, not segmented by the kernel: RX_LRO */
 	uint64_t unsummed;	/* of those received, without checksum: RX_L4_CKSUM_NONE */

@@ -22,7 +22,7 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#include "features.h"
+#include "probe.h"
 
 #define BURST 32
 #define NB_TRACED 4

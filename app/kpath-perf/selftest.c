@@ -5,7 +5,7 @@
 /*
  * Can the numbers be trusted? On each path: every packet that was sent is accounted for, by the
  * kernel and by DPDK; none was changed; offloads that were asked for were used; and what is added
- * on purpose, a sleep or a drop, is noticed by the tests and the metrics that all results come from.
+ * on purpose, a sleep or a drop, is noticed by the tests and metrics that all results come from.
  */
 
 #include <math.h>

@@ -3,8 +3,8 @@
  */
 
 /*
- * Packets that are numbered, and whose every byte is known: into the kernel, to a packet socket, and
- * out of it, from one. A burst at a time, so that no queue is too short.
+ * Packets that are numbered, and whose every byte is known: into the kernel, to a packet socket,
+ * and out of it, from one. A burst at a time, so that no queue is too short.
  */
 
 #include <errno.h>
@@ -26,7 +26,7 @@
 
 #define PACKETS 320
 #define BURST 32
-#define LATE_NS UINT64_C(1000000000)
+#define LATE_NS UINT64_C(500000000)
 #define HEADERS (sizeof(struct rte_ether_hdr) + sizeof(uint32_t))
 #define LEN_MAX 9018
 

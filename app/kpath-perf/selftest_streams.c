@@ -103,7 +103,8 @@ connect_both(const struct port *ports, int socks[2])
 	net_enter(net_far);
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	set_up_socket(listener);
-	if (bind(listener, (const struct sockaddr *)&to, sizeof(to)) != 0 || listen(listener, 1) != 0)
+	if (bind(listener, (const struct sockaddr *)&to, sizeof(to)) != 0 ||
+	    listen(listener, 1) != 0)
 		die("listen: %s", strerror(errno));
 	net_enter(net_home);
 	socks[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -218,7 +218,8 @@ test_checksum(void)
 				UNIT_ASSERT_AT(finishes(frame.len, 0, 0), 100 * s + p);
 				UNIT_ASSERT_AT(finishes(frame.len + 5, 0, 5), 100 * s + p);
 				if (shapes[s].ip_extra == 0)
-					UNIT_ASSERT_AT(finishes(RTE_MIN(81U, frame.len), 33, 0), 100 * s + p);
+					UNIT_ASSERT_AT(finishes(RTE_MIN(81U, frame.len), 33, 0),
+						100 * s + p);
 			}
 		}
 	}

@@ -2,8 +2,8 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-#ifndef _KPERF_FEATURES_H_
-#define _KPERF_FEATURES_H_
+#ifndef _KPERF_PROBE_H_
+#define _KPERF_PROBE_H_
 
 #include "kperf.h"
 
@@ -33,4 +33,4 @@ struct probed {
 /** Try all of it on an open port. By the worker that polls it. */
 void probe_port(struct port *port, struct probed *p);
 
-#endif /* _KPERF_FEATURES_H_ */
+#endif /* _KPERF_PROBE_H_ */
