@@ -15,6 +15,7 @@
  * plan.c		which cases are run, and how long that takes
  * path_loop.c		bare programs over a TAP, without DPDK
  * path_dpdk.c		DPDK ports
+ * forward.c		from one of them to another
  * oneway.c		what tests of one port share
  * test_tx.c		into the kernel
  * test_rx.c		out of the kernel
@@ -37,6 +38,11 @@
  * json.c		results for programs
  * html.c		results as a page: html_test.c, and pictures: svg.c and those that use it
  * flent.c		latency under load for flent
+ * features.c		what each path does, and how
+ * probe.c		the same, seen at a port
+ * selftest.c		whether all that can be trusted
+ * selftest_packets.c	packets one by one, every byte of them
+ * selftest_streams.c	TCP through two ports, every byte of it
  *
  * A case is measured on all its paths in turns, several rounds, so that a noisy machine hurts all
  * alike; what counts is the median, and its ratio to another path's in the same run. All ports of
@@ -150,6 +156,7 @@ struct params {
 	enum offload offload;
 	enum direction direction;
 	uint16_t mtu;		/* of the interfaces, 0: 1500, or what frames need */
+	bool everything;	/* all offloads that the driver offers, and time stamps */
 };
 
 /* A frame as large as --mtu allows */
@@ -197,7 +204,9 @@ struct path_ops {
 	 * there is nothing that the application could sleep on. By the thread that polls the queue.
 	 */
 	int (*sleep)(struct port *port, unsigned int queue, int ms);
-	/** Pass n frames at most on from one port to the other. */
+	/** Get ready for that in one direction. Returns 0, or -1 with in->why set. May be NULL. */
+	int (*connect)(struct port *in, struct port *out);
+	/** Pass n frames at most on from one port to the other. Returns how many came. */
 	unsigned int (*forward)(struct port *in, struct port *out, unsigned int n);
 };
 
@@ -248,6 +257,18 @@ extern const struct path_ops loop_ops;
 #define DPDK_VETH_FILL 1000
 #define DPDK_VETH_FILL_BYTES (1514 * DPDK_VETH_FILL)
 extern const struct path_ops dpdk_ops;
+
+struct rte_mempool;
+struct forward_stats;
+
+/* What tests that look closer need to know of a port of DPDK's */
+struct dpdk_end {
+	uint16_t id;
+	struct rte_mempool *pool;		/* mbufs to send */
+	const struct forward_stats *forward;	/* from this port to the other one of a pair */
+};
+
+struct dpdk_end dpdk_end(const struct port *port);
 
 /* The kernel alone: a veth pair between the namespaces. Its ports have no end here. */
 extern const struct path_ops veth_ops;
@@ -302,6 +323,14 @@ extern const unsigned int nb_cases;
 /** End with a message. */
 void die(const char *format, ...) __rte_format_printf(1, 2) __rte_noreturn;
 
+/**
+ * Open the port that a case needs, or both, the second of which may be another path's. Each call
+ * has a subnet of its own. Returns whether they are open; ports[0].why says why not.
+ */
+bool open_ports(struct port ports[2], const struct bench_case *c, const struct path *path,
+		const struct path *second, unsigned int subnet);
+void close_path(struct port ports[2], const struct bench_case *c);
+
 /* options.c */
 
 struct options {
@@ -323,6 +352,8 @@ struct options {
 	const char *only;	/* words of the case */
 	const char *cpus;	/* as in "0-3,8", NULL: all */
 	bool huge;
+	bool self_test;
+	bool features;
 };
 
 /** End with a message and status 2: an option is wrong, and nothing was measured. */
@@ -370,6 +401,15 @@ void print_time(FILE *out, double seconds);
  * for each case. NULL: remove the line.
  */
 void plan_progress(unsigned int i, unsigned int round, const struct path *path);
+/* selftest.c */
+
+/** Check on each path whether its numbers can be trusted. Returns what main() returns. */
+int selftest_run(const struct options *options);
+
+/* features.c */
+
+/** Show what each path does and how, as far as that can be seen. Returns what main() returns. */
+int features_run(const struct options *options);
 
 /* threads.c */
 
@@ -481,6 +521,16 @@ void trace_init(void);
  * is set up before. Negative: not known here.
  */
 int64_t trace_syscalls(void (*run)(void *), void *arg);
+
+struct trace {
+	int64_t calls;			/* negative: not known here */
+	uint32_t by_number[512];	/* of these, by the number of the system call */
+};
+
+/** The same, one by one. */
+void trace_run(struct trace *trace, void (*run)(void *), void *arg);
+/** The names of those that were made. */
+void trace_names(const struct trace *trace, char *text, size_t size);
 
 /* machine.c */
 

@@ -95,13 +95,33 @@ open_port(struct port *port, const struct path *path, const struct bench_case *c
 	return path->ops->open(port);
 }
 
-/* All ports of a path; returns whether it can be measured. */
 static bool
-open_path(struct port ports[2], const struct bench_case *c, const struct path *path,
-		unsigned int subnet)
+connect_ports(struct port ports[2])
 {
-	static unsigned int pair;
+	const struct path_ops *ops = ports[0].path->ops;
 
+	if (ops->connect(&ports[0], &ports[1]) != 0)
+		return false;
+	if (ops->connect(&ports[1], &ports[0]) != 0) {
+		ports[0].why = ports[1].why;
+		return false;
+	}
+	return true;
+}
+
+bool
+open_ports(struct port ports[2], const struct bench_case *c, const struct path *path,
+		const struct path *second, unsigned int subnet)
+{
+	const struct path *ends[2] = { path, second };
+	static unsigned int pair;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(ends); i++) {
+		ports[0].why = available(ends[i])->why;
+		if (ports[0].why != NULL)
+			return false;
+	}
 	/* Workers that share a CPU would measure something else. */
 	if (c->params.queues > nb_cpus()) {
 		ports[0].why = "needs more CPUs than there are: one for each queue";
@@ -110,8 +130,13 @@ open_path(struct port ports[2], const struct bench_case *c, const struct path *p
 	pair++;
 	if (open_port(&ports[0], path, c, subnet, pair, 0) != 0)
 		return false;
-	if (c->test->pair && open_port(&ports[1], path, c, subnet, pair, 1) != 0) {
+	if (c->test->pair && open_port(&ports[1], second, c, subnet, pair, 1) != 0) {
 		ports[0].why = ports[1].why;
+		path->ops->close(&ports[0]);
+		return false;
+	}
+	if (c->test->pair && path->ops->connect != NULL && !connect_ports(ports)) {
+		path->ops->close(&ports[1]);
 		path->ops->close(&ports[0]);
 		return false;
 	}
@@ -121,7 +146,15 @@ open_path(struct port ports[2], const struct bench_case *c, const struct path *p
 	return true;
 }
 
-static void
+/* All ports of a path; returns whether it can be measured. */
+static bool
+open_path(struct port ports[2], const struct bench_case *c, const struct path *path,
+		unsigned int subnet)
+{
+	return open_ports(ports, c, path, path, subnet);
+}
+
+void
 close_path(struct port ports[2], const struct bench_case *c)
 {
 	unsigned int nb = c->test->pair ? 2 : 1, i;
@@ -162,13 +195,12 @@ run_case(struct results *results, unsigned int number, const struct options *opt
 
 	for (i = 0; i < nb_paths; i++) {
 		const struct path *path = &paths[i];
-		const struct availability *a = available(path);
 
 		if (!plan_has(c, path))
 			continue;
-		series[n] = (struct series){ .path = path, .why = a->why, .how = a->how };
-		is_open[n] = a->why == NULL && open_path(ports[n], c, path, n);
-		if (!is_open[n] && a->why == NULL)
+		series[n] = (struct series){ .path = path, .how = available(path)->how };
+		is_open[n] = open_path(ports[n], c, path, n);
+		if (!is_open[n])
 			series[n].why = ports[n][0].why;
 		n++;
 	}
@@ -250,10 +282,14 @@ main(int argc, char **argv)
 	plan_make(&options);
 	if (options.list)
 		summary_list(&options);
-	else if (is_possible())
-		run(&options);
-	else
+	else if (!is_possible())
 		ret = give_up();
+	else if (options.features)
+		ret = features_run(&options);
+	else if (options.self_test)
+		ret = selftest_run(&options);
+	else
+		run(&options);
 	plan_free();
 	available_free();
 	rte_eal_cleanup();

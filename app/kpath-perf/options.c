@@ -72,6 +72,8 @@ print_help(void)
 		"  --report=DIR     write a page with plots to DIR/index.html\n"
 		"  --flent=FILE     write latency under load to FILE-PATH.flent, for flent's plots\n"
 		"  --details        a table for each case as well: all that was measured\n"
+		"  --features       show what each path does and how, as far as that can be seen\n"
+		"  --self-test      check on each path whether its numbers can be trusted, here\n"
 		"  --list           show paths, whether they can run here, cases and the time they take\n"
 		"  --help           show this\n"
 		"\n"
@@ -218,6 +220,8 @@ options_parse(int argc, char **argv)
 		{ "report", required_argument, NULL, 'R' },
 		{ "flent", required_argument, NULL, 'F' },
 		{ "no-huge", no_argument, NULL, 'n' },
+		{ "features", no_argument, NULL, 'S' },
+		{ "self-test", no_argument, NULL, 's' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -242,6 +246,8 @@ options_parse(int argc, char **argv)
 		case 'D': o.details = true; break;
 		case 'F': o.flent = output("flent", optarg); break;
 		case 'n': o.huge = false; break;
+		case 'S': o.features = true; break;
+		case 's': o.self_test = true; break;
 		case 'l': o.list = true; break;
 		case 'h': print_help(); exit(EXIT_SUCCESS);
 		default: fprintf(stderr, "See kpath-perf --help.\n"); exit(2);

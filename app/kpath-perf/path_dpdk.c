@@ -24,6 +24,7 @@
 #include <rte_mempool.h>
 #include <rte_memzone.h>
 
+#include "forward.h"
 #include "kperf.h"
 
 #define NB_MBUF 8191
@@ -39,6 +40,7 @@ struct dpdk {
 	uint16_t room;		/* in each */
 	int epoll_fd;		/* to sleep on, -1: not yet */
 	struct rte_mempool *pool;
+	struct forward forward;	/* to the other port of a pair */
 	const struct rte_memzone *external;	/* memory of its buffers, NULL: in the pool */
 	char device[RTE_ETH_NAME_MAX_LEN];
 };
@@ -171,6 +173,12 @@ configure(const struct port *port, const struct dpdk *dpdk)
 			conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_TSO;
 		}
 	}
+	if (params->everything) {
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_CHECKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO |
+			RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_TIMESTAMP;
+		conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
+			RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	}
 	conf.rxmode.offloads &= info.rx_offload_capa;
 	conf.txmode.offloads &= info.tx_offload_capa;
 	ret = rte_eth_dev_configure(dpdk->id, params->queues, params->queues, &conf);
@@ -228,6 +236,7 @@ dpdk_close(struct port *port)
 	dpdk_stop(port);
 	saved = silence();
 	rte_eth_dev_close(dpdk->id);
+	forward_close(&dpdk->forward);
 	rte_eal_hotplug_remove("vdev", dpdk->device);
 	speak(saved);
 	rte_mempool_free(dpdk->pool);
@@ -384,46 +393,32 @@ dpdk_sleep(struct port *port, unsigned int queue, int ms)
 	return ret > 0;
 }
 
-/*
- * What one port says about a packet, as a request to the other: the checksum that is missing, the
- * size of the segments. The headers were parsed by the driver, the payload is not looked at.
- */
-static void
-ask_for_offload(struct rte_mbuf *m)
+static unsigned int
+dpdk_forward(struct port *in, struct port *out __rte_unused, unsigned int n)
 {
-	uint64_t flags = RTE_ETH_IS_IPV4_HDR(m->packet_type) ? RTE_MBUF_F_TX_IPV4 :
-		RTE_MBUF_F_TX_IPV6;
+	struct dpdk *dpdk = in->priv;
 
-	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE) {
-		m->ol_flags = 0;
-		return;
-	}
-	if ((m->ol_flags & RTE_MBUF_F_RX_LRO) != 0)
-		flags |= RTE_MBUF_F_TX_TCP_SEG;
-	else if ((m->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP)
-		flags |= RTE_MBUF_F_TX_TCP_CKSUM;
-	else
-		flags |= RTE_MBUF_F_TX_UDP_CKSUM;
-	m->ol_flags = flags;
+	return forward_burst(&dpdk->forward, n);
 }
 
-static unsigned int
-dpdk_forward(struct port *in, struct port *out, unsigned int n)
+static int
+dpdk_connect(struct port *in, struct port *out)
 {
-	const struct dpdk *from = in->priv, *to = out->priv;
-	bool offload = in->params->offload != OFFLOAD_OFF && (in->path->flags & DPDK_OFFLOAD) != 0;
-	struct rte_mbuf *pkts[KPERF_BURST_MAX];
-	unsigned int sent, i;
+	struct dpdk *dpdk = in->priv;
+	const struct dpdk *to = out->priv;
 
-	n = rte_eth_rx_burst(from->id, 0, pkts, n);
-	if (n == 0)
+	if (forward_open(&dpdk->forward, dpdk->id, to->id) == 0)
 		return 0;
-	for (i = 0; offload && i < n; i++)
-		ask_for_offload(pkts[i]);
-	sent = rte_eth_tx_burst(to->id, 0, pkts, n);
-	if (sent < n)
-		rte_pktmbuf_free_bulk(&pkts[sent], n - sent);
-	return n;
+	in->why = "there is no memory for packets to be segmented";
+	return -1;
+}
+
+struct dpdk_end
+dpdk_end(const struct port *port)
+{
+	const struct dpdk *dpdk = port->priv;
+
+	return (struct dpdk_end){ dpdk->id, dpdk->pool, &dpdk->forward.stats };
 }
 
 const struct path_ops dpdk_ops = {
@@ -433,6 +428,7 @@ const struct path_ops dpdk_ops = {
 	.tx = dpdk_tx,
 	.rx = dpdk_rx,
 	.sleep = dpdk_sleep,
+	.connect = dpdk_connect,
 	.forward = dpdk_forward,
 };
 
