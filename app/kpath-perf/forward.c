@@ -212,7 +212,7 @@ forward_checksum(struct rte_mbuf *m)
 
 /* What differs between the headers of a packet and those of a segment that begins there. */
 static void
-edit_headers(struct rte_mbuf *m, uint32_t at, uint16_t segsz, bool last)
+edit_headers(struct rte_mbuf *m, uint32_t at, unsigned int number, bool last)
 {
 	void *ip = rte_pktmbuf_mtod_offset(m, void *, m->l2_len);
 	struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod_offset(m, struct rte_tcp_hdr *,
@@ -222,7 +222,7 @@ edit_headers(struct rte_mbuf *m, uint32_t at, uint16_t segsz, bool last)
 
 	if (is_ipv4(m)) {
 		ip4->total_length = rte_cpu_to_be_16(m->pkt_len - m->l2_len);
-		ip4->packet_id = rte_cpu_to_be_16(rte_be_to_cpu_16(ip4->packet_id) + at / segsz);
+		ip4->packet_id = rte_cpu_to_be_16(rte_be_to_cpu_16(ip4->packet_id) + number);
 		ip4->hdr_checksum = 0;
 		ip4->hdr_checksum = ~rte_raw_cksum(ip4, m->l3_len);
 	} else {
@@ -250,7 +250,7 @@ forward_segment(const struct rte_mbuf *m, uint32_t at, struct rte_mempool *pool)
 	char *data;
 
 	data = s != NULL ? rte_pktmbuf_append(s, headers + len) : NULL;
-	if (data == NULL) {
+	if (data == NULL || m->tso_segsz == 0) {
 		rte_pktmbuf_free(s);
 		return NULL;
 	}
@@ -262,7 +262,7 @@ forward_segment(const struct rte_mbuf *m, uint32_t at, struct rte_mempool *pool)
 	s->ol_flags = m->ol_flags & (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6);
 	s->tx_offload = m->tx_offload;
 	s->tso_segsz = 0;
-	edit_headers(s, at, m->tso_segsz, len == left);
+	edit_headers(s, at, at / m->tso_segsz, len == left);
 	return s;
 }
 

@@ -304,6 +304,7 @@ probe_tso(const struct port *port, uint64_t offloads)
 static enum seen
 probe_timestamp(struct port *port)
 {
+	rte_mbuf_timestamp_t stamp = 0;
 	uint64_t flag = 0;
 	struct rte_mbuf *m;
 	enum seen seen;
@@ -315,8 +316,8 @@ probe_timestamp(struct port *port)
 	m = receive(port, RTE_ETHER_TYPE_IPV4);
 	if (m == NULL)
 		return SEEN_UNKNOWN;
-	seen = (m->ol_flags & flag) != 0 &&
-		*RTE_MBUF_DYNFIELD(m, offset, rte_mbuf_timestamp_t *) != 0 ? SEEN_YES : SEEN_NO;
+	memcpy(&stamp, (const char *)m + offset, sizeof(stamp));
+	seen = (m->ol_flags & flag) != 0 && stamp != 0 ? SEEN_YES : SEEN_NO;
 	rte_pktmbuf_free(m);
 	return seen;
 }

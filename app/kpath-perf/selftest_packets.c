@@ -191,12 +191,10 @@ kernel_send_burst(struct check *c, uint32_t from)
 	static uint8_t data[LEN_MAX];
 	uint32_t i;
 
-	for (i = 0; i < BURST; i++) {
-		if (!make_packet(data, c, from + i))
+	for (i = 0; i < BURST; i++)
+		if (!make_packet(data, c, from + i) ||
+		    send(c->port->packet_sock, data, c->len, 0) == (ssize_t)c->len)
 			c->tally.sent++;
-		else if (send(c->port->packet_sock, data, c->len, 0) == (ssize_t)c->len)
-			c->tally.sent++;
-	}
 }
 
 static void
