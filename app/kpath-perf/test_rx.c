@@ -89,8 +89,8 @@ rx_worker(void *arg)
 static unsigned int
 fill_size(const struct port *port)
 {
-	bool ring = (port->path->flags & DPDK_VETH) != 0 && port->path->ops == &dpdk_ops;
-
+	/* Flags of paths without DPDK are others. */
+	bool ring = (port->path->flags & DPDK_VETH) != 0 && port->path->driver != NULL;
 	unsigned int fill = ring ? DPDK_VETH_FILL : FILL;
 
 	return RTE_MIN(fill, (ring ? DPDK_VETH_FILL_BYTES : FILL_BYTES) / port->params->len);
