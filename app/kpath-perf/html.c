@@ -263,13 +263,12 @@ write_short(FILE *out, const struct results *results, const struct path **shown,
 {
 	unsigned int i;
 
-	fprintf(out, "<h2 id=\"short\">In short</h2>\n<p>Medians of %u round%s. Spread: how wide "
+	fprintf(out, "<h2 id=\"short\">In short</h2>\n<p>Medians of all rounds. Spread: how wide "
 		"the middle half of the rounds is, as a part of the median; <mark>!</mark>: so wide that "
 		"the figure is to be doubted. N \xc3\x97 net_tap: N times better than DPDK\xe2\x80\x99s "
 		"own TAP driver; N \xc3\x97 kernel: than the kernel alone. The best driver of a row "
 		"is set off.</p>\n<div class=\"scroll\"><table class=\"short\"><thead><tr>"
-		"<th>Test</th>", results->options->rounds,
-		results->options->rounds == 1 ? "" : "s");
+		"<th>Test</th>");
 	for (i = 0; i < n; i++) {
 		fprintf(out, "<th scope=\"col\">");
 		html_swatch(out, shown[i]);
@@ -289,7 +288,7 @@ write_how(FILE *out, const struct results *results)
 	unsigned int i;
 
 	fprintf(out, "<h2 id=\"read\">How it was measured, and how to read it</h2>\n"
-		"<ul><li>All paths of a test are open at once, and take turns: %u round%s of %u ms each. "
+		"<ul><li>All paths of a test are open at once, and take turns: %u round%s of %u ms each, or what a test needs. "
 		"What disturbs the machine disturbs all alike. What counts is the median, and its "
 		"ratio to that of another path.</li>\n"
 		"<li>Bars are medians. The thin line at the end of a bar is where the middle half of the "

@@ -75,7 +75,8 @@ json_case(FILE *out, const struct measured *m)
 	fprintf(out, "\"mtu\":%u,", params_mtu(p));
 	fprintf(out, "\"gso\":%s,\"offload\":\"%s\",\"direction\":\"%s\",",
 		p->gso ? "true" : "false", offloads[p->offload], directions[p->direction]);
-	fprintf(out, "\"external\":%s,\"paths\":[", p->external ? "true" : "false");
+	fprintf(out, "\"external\":%s,\"rounds\":%u,\"ms\":%u,\"paths\":[",
+		p->external ? "true" : "false", p->rounds, p->ms);
 	for (i = 0; i < m->n; i++) {
 		fprintf(out, "%s\n ", i == 0 ? "" : ",");
 		json_series(out, c, &m->series[i]);

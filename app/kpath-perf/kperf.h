@@ -156,6 +156,8 @@ struct params {
 	enum offload offload;
 	enum direction direction;
 	uint16_t mtu;		/* of the interfaces, 0: 1500, or what frames need */
+	uint16_t rounds;	/* in which it is measured; plan.c sets it */
+	uint32_t ms;		/* of a round, likewise */
 	bool everything;	/* all offloads that the driver offers, and time stamps */
 };
 
@@ -291,6 +293,8 @@ struct test {
 	bool sleeps;		/* Rx interrupts are asked for */
 	bool default_queue;	/* interfaces keep the length of queue that the kernel gave them */
 	bool unhurried;		/* no side is meant to have no time left */
+	unsigned int ms;	/* of a round, unless asked for or brief; 0: as others */
+	unsigned int rounds;	/* likewise */
 	unsigned int takes;	/* a round, about so many times the duration, 0: 1 */
 	unsigned int takes_ms;	/* and that long besides */
 	/** One round on an open path: ports[1] only for pairs. Duration in ns, of pure work. */
@@ -340,6 +344,8 @@ struct options {
 	bool list;		/* only show what there is */
 	unsigned int rounds;
 	unsigned int ms;
+	bool rounds_given;	/* on the command line */
+	bool ms_given;
 	unsigned int mtu;	/* 0: each case has its own */
 	const char *json;
 	const char *report;	/* a directory */

@@ -170,15 +170,14 @@ close_path(struct port ports[2], const struct bench_case *c)
  */
 
 static void
-measure(struct port *ports, const struct bench_case *c, const struct options *options,
-		struct result *result)
+measure(struct port *ports, const struct bench_case *c, struct result *result)
 {
 	unsigned int m;
 
 	*result = (struct result){0};
 	for (m = 0; m < M_MAX; m++)
 		result->value[m] = NAN;
-	c->test->measure(ports, options->ms * UINT64_C(1000000), result);
+	c->test->measure(ports, c->params.ms * UINT64_C(1000000), result);
 	/* Threads of the kernel's that worked for this path fall asleep before the next turn. */
 	usleep(SETTLE_US);
 }
@@ -204,12 +203,12 @@ run_case(struct results *results, unsigned int number, const struct options *opt
 			series[n].why = ports[n][0].why;
 		n++;
 	}
-	for (round = 0; round < options->rounds; round++) {
+	for (round = 0; round < c->params.rounds; round++) {
 		for (i = 0; i < n; i++) {
 			if (series[i].why != NULL)
 				continue;
 			plan_progress(number, round + 1, series[i].path);
-			measure(ports[i], c, options, &series[i].rounds[series[i].n]);
+			measure(ports[i], c, &series[i].rounds[series[i].n]);
 			series[i].why = series[i].rounds[series[i].n++].why;
 		}
 	}

@@ -239,8 +239,14 @@ options_parse(int argc, char **argv)
 		case 'o': o.only = optarg; break;
 		case 'm': o.mtu = number("mtu", optarg, MTU_MIN, MTU_MAX); break;
 		case 'c': o.cpus = optarg; break;
-		case 'r': o.rounds = number("rounds", optarg, 1, KPERF_ROUNDS_MAX); break;
-		case 'd': o.ms = number("duration", optarg, 1, MS_MAX); break;
+		case 'r':
+			o.rounds = number("rounds", optarg, 1, KPERF_ROUNDS_MAX);
+			o.rounds_given = true;
+			break;
+		case 'd':
+			o.ms = number("duration", optarg, 1, MS_MAX);
+			o.ms_given = true;
+			break;
 		case 'j': o.json = output("json", optarg); break;
 		case 'R': o.report = optarg; break;
 		case 'D': o.details = true; break;
@@ -255,7 +261,7 @@ options_parse(int argc, char **argv)
 	}
 	if (optind < argc)
 		refuse("what is '%s'? See --help", argv[optind]);
-	if (o.rounds == 0)
+	if (!o.rounds_given)
 		o.rounds = o.brief && o.set == SET_PATHS ? ROUNDS_BRIEF : ROUNDS_DEFAULT;
 	o.huge = o.huge && !o.list && has_huge_pages();
 	return o;

@@ -33,6 +33,10 @@ adapt(struct bench_case *c)
 		p->len = options->mtu != 0 ? options->mtu + RTE_ETHER_HDR_LEN : LEN_DEFAULT;
 	if (options->mtu != 0 && !p->gso)
 		p->mtu = options->mtu;
+	p->ms = c->test->ms != 0 && !options->ms_given && !options->brief ? c->test->ms :
+		options->ms;
+	p->rounds = c->test->rounds != 0 && !options->rounds_given && !options->brief ?
+		c->test->rounds : options->rounds;
 	if (options->mtu != 0 && c->test->pair)
 		p->len = RTE_MIN(p->len, options->mtu + (uint32_t)RTE_ETHER_HDR_LEN);
 }
@@ -155,10 +159,10 @@ nb_measured(const struct bench_case *c)
 static double
 case_seconds(const struct bench_case *c)
 {
-	double round = RTE_MAX(1U, c->test->takes) * options->ms / 1e3 +
+	double round = RTE_MAX(1U, c->test->takes) * c->params.ms / 1e3 +
 		c->test->takes_ms / 1e3 + ROUND_S;
 
-	return nb_measured(c) * (OPEN_S + options->rounds * round);
+	return nb_measured(c) * (OPEN_S + c->params.rounds * round);
 }
 
 static double
@@ -184,7 +188,7 @@ seconds_left(unsigned int now, unsigned int round)
 {
 	double all = seconds_from(0), left = seconds_from(now), passed;
 
-	left -= case_seconds(&plan[now]) * (round - 1) / options->rounds;
+	left -= case_seconds(&plan[now]) * (round - 1) / plan[now].params.rounds;
 	passed = (now_ns() - began) / 1e9;
 	return all - left < 1 ? left : left * passed / (all - left);
 }
@@ -216,7 +220,8 @@ plan_progress(unsigned int i, unsigned int round, const struct path *path)
 	fprintf(stderr, "%u/%u %s%s%s", i + 1, nb_plan, plan[i].test->name,
 		words[0] != '\0' ? " " : "", words);
 	if (terminal)
-		fprintf(stderr, ", round %u of %u: %s", round, options->rounds, path->name);
+		fprintf(stderr, ", round %u of %u: %s", round, plan[i].params.rounds,
+			path->name);
 	fprintf(stderr, ", ");
 	print_time(stderr, seconds_left(i, round));
 	fprintf(stderr, terminal ? " left" : " left\n");

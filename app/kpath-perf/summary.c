@@ -242,11 +242,11 @@ print_tests(const struct results *results)
 }
 
 static void
-print_legend(unsigned int rounds)
+print_legend(void)
 {
-	printf("\nMedians of %u round%s, and half the width of their middle half; !: too wide to be"
-		" trusted.\n", rounds, rounds == 1 ? "" : "s");
-	printf("x tap, x kernel: how many times better than " YARDSTICK ", and than the kernel alone"
+	printf("\nMedians, and half the width of the middle half of all rounds; !: too wide to be"
+		" trusted.\n"
+		"x tap, x kernel: how many times better than " YARDSTICK ", and than the kernel alone"
 		" (" KERNEL ").\n"
 		"ns, calls: time of the application's thread and its system calls, for each packet or"
 		" poll.\n"
@@ -268,7 +268,7 @@ summary_print(const struct results *results)
 	printf("\n");
 	for (i = 0; i < results->n; i++)
 		print_case(results, &results->cases[i], &notes);
-	print_legend(results->options->rounds);
+	print_legend();
 	for (i = 0; i < notes.n; i++)
 		printf("[%u] %s\n", i + 1, notes.why[i]);
 	printf("\n");
@@ -314,7 +314,8 @@ summary_list(const struct options *options)
 		if (words[0] != '\0' || c->brief)
 			printf("    %c %s\n", c->brief ? '*' : ' ', words);
 	}
-	printf("\n%u rounds of %u ms take about ", options->rounds, options->ms);
+	printf("\n%u rounds of %u ms, or what a test needs, take about ", options->rounds,
+		options->ms);
 	print_time(stdout, plan_seconds());
 	printf(".\n");
 }

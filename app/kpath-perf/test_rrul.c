@@ -315,7 +315,7 @@ measure_rrul(struct port *ports, uint64_t duration, struct result *result)
 
 	memset(r, 0, sizeof(*r));
 	r->load = RTE_MIN(LOAD_FACTOR * duration, LOAD_MAX_NS);
-	r->idle = RTE_MIN(r->load / 4, IDLE_MAX_NS);
+	r->idle = RTE_MIN(r->load / 2, IDLE_MAX_NS);
 	r->step = RTE_MIN(r->load / STEPS_UNDER_LOAD, STEP_MAX_NS);
 	r->streams.pair = &r->pair;
 	pair_start(&r->pair, ports);
@@ -341,7 +341,9 @@ const struct test test_rrul = {
 	.what = "latency under load: TCP of four classes up and down, UDP and ICMP probes",
 	.primary = M_P50,
 	.shown = RTE_BIT64(M_GBPS) | RTE_BIT64(M_ADDED) | RTE_BIT64(M_JAIN),
-	.takes = LOAD_FACTOR + LOAD_FACTOR / 2,
+	.ms = 500, /* 5 s idle, 10 s of load, 5 s idle */
+	.rounds = 3,
+	.takes = 2 * LOAD_FACTOR,
 	.takes_ms = 500,
 	.pair = true,
 	.default_queue = true,
