@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "kperf.h"
 
@@ -55,63 +57,128 @@ read_word(const char *pid, const char *name, char *word, size_t size)
 	return ok;
 }
 
-/* Softirqs of all CPUs; threaded NAPI of interfaces of this program, of which this is the name. */
+/* Softirqs of all CPUs; what is of this program: threaded NAPI, vhost until Linux 6.4. */
 static bool
 moves_packets(const char *comm)
 {
-	return strncmp(comm, "ksoftirqd/", 10) == 0 || strncmp(comm, "napi/kp", 7) == 0;
+	char vhost[32];
+
+	snprintf(vhost, sizeof(vhost), "vhost-%d", getpid());
+	return strncmp(comm, "ksoftirqd/", 10) == 0 || strncmp(comm, "napi/kp", 7) == 0 ||
+		strncmp(comm, vhost, RTE_MIN(strlen(vhost), (size_t)15)) == 0;
+}
+
+/* Those that it runs in this process: io_uring's always, vhost's since Linux 6.4. */
+static bool
+is_inside(const char *comm)
+{
+	return strncmp(comm, "iou-", 4) == 0 || strncmp(comm, "vhost-", 6) == 0;
+}
+
+/* Threads in a directory of /proc whose names match; returns how many. */
+static unsigned int
+find_threads(const char *path, bool (*match)(const char *), unsigned int *threads, unsigned int max)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	unsigned int n = 0;
+	char comm[64];
+
+	while (dir != NULL && n < max && (entry = readdir(dir)) != NULL) {
+		if (isdigit((unsigned char)entry->d_name[0]) == 0 ||
+		    !read_word(entry->d_name, "comm", comm, sizeof(comm)) || !match(comm))
+			continue;
+		threads[n++] = strtoul(entry->d_name, NULL, 10);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return n;
 }
 
 unsigned int
 cpu_kernel_threads(struct cpu_meter *meter)
 {
-	DIR *dir = opendir("/proc");
-	struct dirent *entry;
-	char comm[64];
-
-	meter->nb_threads = 0;
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (isdigit((unsigned char)entry->d_name[0]) == 0 ||
-		    !read_word(entry->d_name, "comm", comm, sizeof(comm)) || !moves_packets(comm))
-			continue;
-		if (meter->nb_threads < RTE_DIM(meter->threads))
-			meter->threads[meter->nb_threads++] = strtoul(entry->d_name, NULL, 10);
-	}
-	if (dir != NULL)
-		closedir(dir);
+	meter->nb_threads = find_threads("/proc", moves_packets, meter->threads,
+		RTE_DIM(meter->threads));
+	meter->nb_inside = find_threads("/proc/self/task", is_inside, meter->inside,
+		RTE_DIM(meter->inside));
 	return meter->nb_threads;
 }
 
 /* The first number of schedstat is the time on a CPU, in ns (Documentation/scheduler/). */
 static uint64_t
-kernel_ns(const struct cpu_meter *meter)
+threads_ns(const unsigned int *threads, unsigned int n)
 {
 	uint64_t ns = 0;
 	char pid[16], word[128];
 	unsigned int i;
 
-	for (i = 0; i < meter->nb_threads; i++) {
-		snprintf(pid, sizeof(pid), "%u", meter->threads[i]);
+	for (i = 0; i < n; i++) {
+		snprintf(pid, sizeof(pid), "%u", threads[i]);
 		if (read_word(pid, "schedstat", word, sizeof(word)))
 			ns += strtoull(word, NULL, 10);
 	}
 	return ns;
 }
 
+static uint64_t
+user_ns(int who)
+{
+	struct rusage usage;
+
+	getrusage(who, &usage);
+	return usage.ru_utime.tv_sec * UINT64_C(1000000000) +
+		usage.ru_utime.tv_usec * UINT64_C(1000);
+}
+
+uint64_t
+cpu_thread_user(void)
+{
+	return user_ns(RUSAGE_THREAD);
+}
+
+uint64_t
+cpu_of_thread(pthread_t thread)
+{
+	clockid_t clock;
+
+	return pthread_getcpuclockid(thread, &clock) == 0 ? read_clock(clock) : 0;
+}
+
+static struct cpu_times
+read_times(const struct cpu_meter *meter)
+{
+	uint64_t outside = threads_ns(meter->threads, meter->nb_threads);
+
+	return (struct cpu_times){
+		.all = outside + read_clock(CLOCK_PROCESS_CPUTIME_ID) - cpu_thread(),
+		.user = user_ns(RUSAGE_SELF) - user_ns(RUSAGE_THREAD),
+		.threads = outside + threads_ns(meter->inside, meter->nb_inside),
+	};
+}
+
 void
 cpu_start(struct cpu_meter *meter)
 {
 	cpu_kernel_threads(meter);
-	meter->kernel = kernel_ns(meter);
-	meter->self = cpu_thread();
-	meter->process = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+	meter->before = read_times(meter);
 }
 
-uint64_t
+/* Clocks are not read all at once: none is to run backwards. */
+static uint64_t
+since(uint64_t now, uint64_t before)
+{
+	return now - RTE_MIN(now, before);
+}
+
+struct cpu_times
 cpu_stop(const struct cpu_meter *meter)
 {
-	uint64_t process = read_clock(CLOCK_PROCESS_CPUTIME_ID) - meter->process;
-	uint64_t self = cpu_thread() - meter->self;
+	struct cpu_times now = read_times(meter);
 
-	return process - RTE_MIN(process, self) + kernel_ns(meter) - meter->kernel;
+	return (struct cpu_times){
+		.all = since(now.all, meter->before.all),
+		.user = since(now.user, meter->before.user),
+		.threads = since(now.threads, meter->before.threads),
+	};
 }

@@ -11,20 +11,38 @@
  * main.c		the order of measurements
  * options.c		the command line
  * cases.c		what is compared and what is measured: a row for each path and each case
+ * available.c		which paths this machine can run, and what the others lack
+ * plan.c		which cases are run, and how long that takes
  * path_loop.c		bare programs over a TAP, without DPDK
  * path_dpdk.c		DPDK ports
+ * forward.c		from one of them to another
  * oneway.c		what tests of one port share
  * test_tx.c		into the kernel
  * test_rx.c		out of the kernel
  * test_idle.c		nothing at all, and waking up
- * test_pair.c		between two namespaces, through two ports
+ * pair.c		what tests of two ports share: the application between two namespaces
+ * streams.c		TCP streams between the namespaces
+ * test_rtt.c		there and back
+ * test_tcp.c		TCP throughput
+ * test_rrul.c		latency under load
+ * probes.c		the packets that see it
  * threads.c		which CPU does what
  * net.c		namespaces, interfaces, sockets
  * frame.c		frames, and the kernel's sender
  * clock.c		time, and CPU time
  * trace.c		counts system calls
  * machine.c		what it all runs on
- * report.c		medians, table, JSON
+ * results.c		medians, spread, ratios
+ * table.c		results for people: a case
+ * summary.c		the same: all cases in one table
+ * json.c		results for programs
+ * html.c		results as a page: html_test.c, and pictures: svg.c and those that use it
+ * flent.c		latency under load for flent
+ * features.c		what each path does, and how
+ * probe.c		the same, seen at a port
+ * selftest.c		whether all that can be trusted
+ * selftest_packets.c	packets one by one, every byte of them
+ * selftest_streams.c	TCP through two ports, every byte of it
  *
  * A case is measured on all its paths in turns, several rounds, so that a noisy machine hurts all
  * alike; what counts is the median, and its ratio to another path's in the same run. All ports of
@@ -39,8 +57,10 @@
  */
 
 #include <net/if.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <rte_common.h>
 #include <rte_ether.h>
@@ -70,6 +90,20 @@ enum target {
 	TO_CLOSED,	/* IPv4 UDP to a port without socket */
 };
 
+/* What is left to the ports, as far as a path knows it. */
+enum offload {
+	OFFLOAD_OFF,
+	OFFLOAD_CSUM,	/* checksums */
+	OFFLOAD_ALL,	/* and segmentation: TSO, and LRO */
+};
+
+/* Where TCP streams go, as seen from home. */
+enum direction {
+	DIR_UP,
+	DIR_DOWN,
+	DIR_BOTH,	/* so many streams each */
+};
+
 /* What is measured. A test fills in those that it knows; the others are NAN. */
 enum metric {
 	M_NS,		/* ns per packet, or per poll: time of the application's thread */
@@ -85,6 +119,27 @@ enum metric {
 	M_CPU_GB,	/* s of CPU time per gigabyte, likewise */
 	M_EMPTY,	/* per cent of the application's time in polls that moved nothing */
 	M_SLEEP_CPU,	/* per cent of one CPU, of an application that sleeps */
+	/*
+	 * Whose time M_CPU_NS is: 1 ns per packet is 1 ms per million. What these leave is spent by
+	 * threads that send or receive at the kernel's end. Ticks of the kernel tell user time.
+	 */
+	M_USER_NS,	/* the application's, in user space */
+	M_SYSTEM_NS,	/* the application's, in the kernel */
+	M_THREADS_NS,	/* threads of the kernel's: softirq, NAPI, SQPOLL, vhost */
+	M_USER_GB,	/* s per gigabyte: M_CPU_GB likewise */
+	M_SYSTEM_GB,
+	M_THREADS_GB,
+	M_UP,		/* Gb/s from home to far, where M_GBPS is the sum */
+	M_DOWN,
+	M_BE,		/* Gb/s of a class, both ways */
+	M_BK,
+	M_CS5,
+	M_EF,
+	M_JAIN,		/* fairness between streams: jain_index() */
+	M_IDLE_P50,	/* us there and back without load, where M_P50 is under load */
+	M_IDLE_P99,
+	M_IDLE_P999,
+	M_ADDED,	/* us that the load adds to the median */
 	M_MAX,
 };
 
@@ -98,8 +153,24 @@ struct params {
 	enum target to;
 	bool gso;		/* frames are TCP that the kernel has not segmented */
 	bool external;		/* buffers of mbufs are external ones */
-	bool offload;		/* checksum, TSO and LRO are left to the ports */
+	enum offload offload;
+	enum direction direction;
+	uint16_t mtu;		/* of the interfaces, 0: 1500, or what frames need */
+	uint16_t rounds;	/* in which it is measured; plan.c sets it */
+	uint32_t ms;		/* of a round, likewise */
+	bool everything;	/* all offloads that the driver offers, and time stamps */
 };
+
+/* A frame as large as --mtu allows */
+#define LEN_MTU 0
+
+static inline uint32_t
+params_mtu(const struct params *params)
+{
+	uint32_t mtu = RTE_MAX(1500U, params->len - (uint32_t)RTE_ETHER_HDR_LEN);
+
+	return params->mtu != 0 ? params->mtu : mtu;
+}
 
 struct path;
 
@@ -135,7 +206,9 @@ struct path_ops {
 	 * there is nothing that the application could sleep on. By the thread that polls the queue.
 	 */
 	int (*sleep)(struct port *port, unsigned int queue, int ms);
-	/** Pass n frames at most on from one port to the other. */
+	/** Get ready for that in one direction. Returns 0, or -1 with in->why set. May be NULL. */
+	int (*connect)(struct port *in, struct port *out);
+	/** Pass n frames at most on from one port to the other. Returns how many came. */
 	unsigned int (*forward)(struct port *in, struct port *out, unsigned int n);
 };
 
@@ -147,10 +220,21 @@ struct path {
 	const char *devargs;	/* of that driver, NULL: none */
 	unsigned int flags;	/* path_loop.c: LOOP_*; path_dpdk.c: DPDK_* */
 	uint32_t frame_max;	/* 0: KPERF_FRAME_MAX */
+	uint32_t needs;		/* NEEDS_* */
+	uint32_t wants;		/* the same, but it runs without, in another way */
 };
 
 extern const struct path paths[];
 extern const unsigned int nb_paths;
+
+#define NEEDS_NAMESPACE	RTE_BIT32(0)	/* all do */
+#define NEEDS_DRIVER	RTE_BIT32(1)	/* of DPDK */
+#define NEEDS_TUN	RTE_BIT32(2)
+#define NEEDS_URING	RTE_BIT32(3)
+#define NEEDS_VHOST	RTE_BIT32(4)
+#define NEEDS_VETH	RTE_BIT32(5)
+#define NEEDS_PACKET	RTE_BIT32(6)
+#define NEEDS_XDP	RTE_BIT32(7)
 
 #define LOOP_RW		(1U << 0)	/* read and write; else io_uring */
 #define LOOP_FILE	(1U << 1)	/* registered file */
@@ -169,34 +253,66 @@ extern const struct path_ops loop_ops;
 #define DPDK_OFFLOAD	(1U << 1)	/* knows checksum, TSO and LRO */
 #define DPDK_ONE_QUEUE	(1U << 2)
 #define DPDK_MODE	(1U << 3)	/* a driver without these arguments is not at fault */
+#define DPDK_VHOST	(1U << 4)	/* is told of queues; the MAC comes late */
 
-/* Frames that the Rx ring of such a driver takes when nobody reads */
+/* What the Rx ring of a driver with DPDK_VETH takes when nobody reads: frames, and bytes */
 #define DPDK_VETH_FILL 1000
+#define DPDK_VETH_FILL_BYTES (1514 * DPDK_VETH_FILL)
 extern const struct path_ops dpdk_ops;
+
+struct rte_mempool;
+struct forward_stats;
+
+/* What tests that look closer need to know of a port of DPDK's */
+struct dpdk_end {
+	uint16_t id;
+	struct rte_mempool *pool;		/* mbufs to send */
+	const struct forward_stats *forward;	/* from this port to the other one of a pair */
+};
+
+struct dpdk_end dpdk_end(const struct port *port);
 
 /* The kernel alone: a veth pair between the namespaces. Its ports have no end here. */
 extern const struct path_ops veth_ops;
 
+/* What a test saw over time, for those that look: results.h. */
+struct timeline;
+
 struct result {
 	double value[M_MAX];
 	const char *why;	/* nothing was measured */
+	struct timeline *timeline;	/* NULL: none; freed with the results */
 };
 
 struct test {
 	const char *name;
 	const char *what;
-	enum metric primary;
+	enum metric primary;	/* the one that ratios are of */
+	uint64_t shown;		/* RTE_BIT64() of others that the table of all tests shows */
 	bool pair;		/* two ports, else one */
 	bool sleeps;		/* Rx interrupts are asked for */
+	bool default_queue;	/* interfaces keep the length of queue that the kernel gave them */
 	bool unhurried;		/* no side is meant to have no time left */
+	unsigned int ms;	/* of a round, unless asked for or brief; 0: as others */
+	unsigned int rounds;	/* likewise */
+	unsigned int takes;	/* a round, about so many times the duration, 0: 1 */
+	unsigned int takes_ms;	/* and that long besides */
 	/** One round on an open path: ports[1] only for pairs. Duration in ns, of pure work. */
 	void (*measure)(struct port *ports, uint64_t duration, struct result *result);
 };
 
-extern const struct test test_tx, test_rx, test_load, test_idle, test_wake, test_rtt, test_tcp;
+extern const struct test test_tx, test_rx, test_load, test_idle, test_wake;
+extern const struct test test_rtt, test_tcp, test_rrul;
+
+/* Which run a case is part of. */
+enum case_set {
+	SET_PATHS,	/* which path is best: the default */
+	SET_BENCH,	/* what the driver gains and loses: bare loops, trials, many sizes */
+};
 
 /* A case in the table: test, parameters, and the paths that it is for. */
 struct bench_case {
+	enum case_set set;
 	const struct test *test;
 	struct params params;
 	const char *paths;	/* names, separated by spaces */
@@ -211,27 +327,103 @@ extern const unsigned int nb_cases;
 /** End with a message. */
 void die(const char *format, ...) __rte_format_printf(1, 2) __rte_noreturn;
 
+/**
+ * Open the port that a case needs, or both, the second of which may be another path's. Each call
+ * has a subnet of its own. Returns whether they are open; ports[0].why says why not.
+ */
+bool open_ports(struct port ports[2], const struct bench_case *c, const struct path *path,
+		const struct path *second, unsigned int subnet);
+void close_path(struct port ports[2], const struct bench_case *c);
+
 /* options.c */
 
 struct options {
+	enum case_set set;
 	bool brief;
+	bool details;		/* a table for each case as well */
+	bool list;		/* only show what there is */
 	unsigned int rounds;
 	unsigned int ms;
+	bool rounds_given;	/* on the command line */
+	bool ms_given;
+	unsigned int mtu;	/* 0: each case has its own */
 	const char *json;
+	const char *report;	/* a directory */
+	int argc;		/* the command line */
+	char **argv;
+	const char *flent;
 	const char *tests;	/* names, separated by commas */
 	const char *paths;
+	const char *offloads;
 	const char *only;	/* words of the case */
+	const char *cpus;	/* as in "0-3,8", NULL: all */
 	bool huge;
+	bool self_test;
+	bool features;
 };
 
+/** End with a message and status 2: an option is wrong, and nothing was measured. */
+void refuse(const char *format, ...) __rte_format_printf(1, 2) __rte_noreturn;
+/** Ends with a message if anything is wrong with them. */
 struct options options_parse(int argc, char **argv);
 /** Is name among these, separated by the given characters? */
 bool listed(const char *names, const char *name, const char *separators);
 
+/* available.c */
+
+/* Of a path, here: why it does not run and how to get it, or how it runs without what it wants. */
+struct availability {
+	const char *why;	/* NULL: it can run */
+	const char *how;
+	const char *note;	/* NULL: it has all that it wants */
+	char words[96];		/* how, where that depends on the path */
+};
+
+/**
+ * Look what this machine has, after EAL has loaded its drivers. Namespaces: 0, or the error number
+ * of the attempt to make them, without which nothing else is tried.
+ */
+void available_probe(int namespaces);
+void available_free(void);
+const struct availability *available(const struct path *path);
+/** Is it injection, redirection, the kernel alone or a bare loop? */
+const char *path_kind(const struct path *path);
+
+/* plan.c */
+
+/** Choose the cases that the options leave, and adapt them. It is an error if there is none. */
+void plan_make(const struct options *options);
+void plan_free(void);
+unsigned int plan_size(void);
+const struct bench_case *plan_case(unsigned int i);
+/** Is the path to be measured in that case, if it can be? */
+bool plan_has(const struct bench_case *c, const struct path *path);
+/** Seconds that all cases take, about. */
+double plan_seconds(void);
+/** A time in words: "40 s", "6 min". */
+void print_time(FILE *out, double seconds);
+/**
+ * Say that a path's turn comes in case i; on a terminal in a line that is written over, else a line
+ * for each case. NULL: remove the line.
+ */
+void plan_progress(unsigned int i, unsigned int round, const struct path *path);
+/* selftest.c */
+
+/** Check on each path whether its numbers can be trusted. Returns what main() returns. */
+int selftest_run(const struct options *options);
+
+/* features.c */
+
+/** Show what each path does and how, as far as that can be seen. Returns what main() returns. */
+int features_run(const struct options *options);
+
 /* threads.c */
 
-/** Find out which CPUs there are for this process; nb_cpus() says how many. */
-void threads_init(void);
+/**
+ * Find out which CPUs there are for this process; nb_cpus() says how many. A list of CPUs restricts
+ * it to these; ends with a message if it may not use one of them.
+ */
+void threads_init(const char *list);
 unsigned int nb_cpus(void);
 void threads_start_eal(bool huge);
 /** Start the thread that takes net_tap's signals, so that others do not. */
@@ -247,7 +439,8 @@ void leave_workers_alone(unsigned int n);
 
 extern int net_home, net_far;		/* namespaces */
 
-void net_init(void);
+/** Make the namespaces. Returns 0, or the error number if that is not allowed. */
+int net_init(void);
 /** Enter a namespace, with the calling thread. */
 void net_enter(int ns);
 void net_sysctl(const char *name, const char *value);
@@ -257,9 +450,13 @@ void net_set_up(const char *ifname, uint32_t mtu, uint32_t txqlen);
 void net_add_addr(const char *ifname, uint32_t addr);
 void net_move(const char *ifname, int ns);
 void net_make_veth(const char *name, const char *peer);
+/** The same, but returns 0 or the error number. */
+int net_try_veth(const char *name, const char *peer);
 void net_delete(const char *ifname);
 /** What the kernel may leave undone on the interface. */
-void net_set_offload(const char *ifname, bool on);
+void net_set_offload(const char *ifname, enum offload offload);
+/** The queue that the interface sends from: its discipline, and its length. */
+void net_describe_queue(const char *ifname, char *text, size_t size);
 void net_get_mac(const char *ifname, struct rte_ether_addr *mac);
 /** A counter of the interface, like "rx_packets". */
 uint64_t net_counter(const char *ifname, const char *name);
@@ -288,20 +485,38 @@ unsigned int kernel_send(const struct port *port, int packet_sock, unsigned int 
 uint64_t cpu_thread(void);
 uint64_t now_ns(void);
 
+/** ns of user time of the calling thread, as far as ticks tell it from system time. */
+uint64_t cpu_thread_user(void);
+/** ns of CPU time of another thread of the process, which has not been joined. */
+uint64_t cpu_of_thread(pthread_t thread);
+
+/* ns of CPU time. The thread that measures is not counted. */
+struct cpu_times {
+	uint64_t all;		/* of this process and of the kernel's threads that move packets */
+	uint64_t user;		/* of this process, in user space */
+	uint64_t threads;	/* of threads of the kernel's, those inside this process included */
+};
+
 struct cpu_meter {
-	uint64_t process, self, kernel;		/* ns, when it was started */
-	unsigned int nb_threads;
-	unsigned int threads[1024];		/* of the kernel's */
+	struct cpu_times before;
+	unsigned int nb_threads, nb_inside;
+	unsigned int threads[1024];	/* of the kernel's */
+	unsigned int inside[64];	/* of the kernel's that are part of this process */
 };
 
 /** Find the kernel's threads that move packets; returns how many, 0 in a container. */
 unsigned int cpu_kernel_threads(struct cpu_meter *meter);
+/** Both by the thread that measures. */
 void cpu_start(struct cpu_meter *meter);
-/**
- * ns of CPU time since the meter was started, of this process and of the kernel's threads that move
- * packets. The calling thread, which started the meter, is not counted: it measures.
- */
-uint64_t cpu_stop(const struct cpu_meter *meter);
+struct cpu_times cpu_stop(const struct cpu_meter *meter);
+
+/** What is neither user time nor that of kernel threads: system calls, signals, page faults. */
+static inline uint64_t
+cpu_system(const struct cpu_times *times)
+{
+	/* The clocks are not read at once, and ticks are coarse. */
+	return times->all - RTE_MIN(times->all, times->user + times->threads);
+}
 
 /* trace.c */
 
@@ -312,6 +527,16 @@ void trace_init(void);
  * is set up before. Negative: not known here.
  */
 int64_t trace_syscalls(void (*run)(void *), void *arg);
+
+struct trace {
+	int64_t calls;			/* negative: not known here */
+	uint32_t by_number[512];	/* of these, by the number of the system call */
+};
+
+/** The same, one by one. */
+void trace_run(struct trace *trace, void (*run)(void *), void *arg);
+/** The names of those that were made. */
+void trace_names(const struct trace *trace, char *text, size_t size);
 
 /* machine.c */
 
@@ -328,25 +553,5 @@ struct machine {
 };
 
 void machine_describe(struct machine *m, bool huge);
-
-/* report.c */
-
-struct series {
-	const struct path *path;
-	const char *why;	/* not measured */
-	unsigned int n;
-	struct result rounds[KPERF_ROUNDS_MAX];
-};
-
-struct report;
-
-struct report *report_open(const struct options *options);
-void report_case(struct report *report, const struct bench_case *c, const struct series *series,
-		unsigned int n);
-void report_close(struct report *report);
-/** Percentiles of n times in ns, which are sorted here; nothing for very few. */
-void result_set_times(struct result *result, uint32_t *times, unsigned int n);
-/** The parameters of a case in words. */
-void params_print(char *text, size_t size, const struct bench_case *c);
 
 #endif /* _KPERF_H_ */

@@ -2,7 +2,6 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,7 +12,7 @@
 
 #include <rte_eal.h>
 
-#include "kperf.h"
+#include "results.h"
 
 #define TXQLEN 4096
 #define SETTLE_US 15000
@@ -37,17 +36,17 @@ die(const char *format, ...)
  */
 
 static void
-open_kernel_end(struct port *port, int ns)
+open_kernel_end(struct port *port, const struct test *test, int ns)
 {
 	const struct params *params = port->params;
-	uint32_t mtu = RTE_MAX(1500U, params->len - 14);
 
 	port->ifindex = net_index(port->ifname);
 	if (ns != net_home) {
 		net_move(port->ifname, ns);
 		net_enter(ns);
 	}
-	net_set_up(port->ifname, params->gso ? 0 : mtu, TXQLEN);
+	net_set_up(port->ifname, params->gso ? 0 : params_mtu(params),
+		test->default_queue ? 0 : TXQLEN);
 	net_add_addr(port->ifname, port->addr);
 	net_get_mac(port->ifname, &port->mac);
 	if (ns == net_home) {
@@ -96,13 +95,33 @@ open_port(struct port *port, const struct path *path, const struct bench_case *c
 	return path->ops->open(port);
 }
 
-/* All ports of a path; returns whether it can be measured. */
 static bool
-open_path(struct port ports[2], const struct bench_case *c, const struct path *path,
-		unsigned int subnet)
+connect_ports(struct port ports[2])
 {
-	static unsigned int pair;
+	const struct path_ops *ops = ports[0].path->ops;
 
+	if (ops->connect(&ports[0], &ports[1]) != 0)
+		return false;
+	if (ops->connect(&ports[1], &ports[0]) != 0) {
+		ports[0].why = ports[1].why;
+		return false;
+	}
+	return true;
+}
+
+bool
+open_ports(struct port ports[2], const struct bench_case *c, const struct path *path,
+		const struct path *second, unsigned int subnet)
+{
+	const struct path *ends[2] = { path, second };
+	static unsigned int pair;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(ends); i++) {
+		ports[0].why = available(ends[i])->why;
+		if (ports[0].why != NULL)
+			return false;
+	}
 	/* Workers that share a CPU would measure something else. */
 	if (c->params.queues > nb_cpus()) {
 		ports[0].why = "needs more CPUs than there are: one for each queue";
@@ -111,18 +130,31 @@ open_path(struct port ports[2], const struct bench_case *c, const struct path *p
 	pair++;
 	if (open_port(&ports[0], path, c, subnet, pair, 0) != 0)
 		return false;
-	if (c->test->pair && open_port(&ports[1], path, c, subnet, pair, 1) != 0) {
+	if (c->test->pair && open_port(&ports[1], second, c, subnet, pair, 1) != 0) {
 		ports[0].why = ports[1].why;
 		path->ops->close(&ports[0]);
 		return false;
 	}
-	open_kernel_end(&ports[0], net_home);
+	if (c->test->pair && path->ops->connect != NULL && !connect_ports(ports)) {
+		path->ops->close(&ports[1]);
+		path->ops->close(&ports[0]);
+		return false;
+	}
+	open_kernel_end(&ports[0], c->test, net_home);
 	if (c->test->pair)
-		open_kernel_end(&ports[1], net_far);
+		open_kernel_end(&ports[1], c->test, net_far);
 	return true;
 }
 
-static void
+/* All ports of a path; returns whether it can be measured. */
+static bool
+open_path(struct port ports[2], const struct bench_case *c, const struct path *path,
+		unsigned int subnet)
+{
+	return open_ports(ports, c, path, path, subnet);
+}
+
+void
 close_path(struct port ports[2], const struct bench_case *c)
 {
 	unsigned int nb = c->test->pair ? 2 : 1, i;
@@ -138,117 +170,127 @@ close_path(struct port ports[2], const struct bench_case *c)
  */
 
 static void
-measure(struct port *ports, const struct bench_case *c, const struct options *options,
-		struct result *result)
+measure(struct port *ports, const struct bench_case *c, struct result *result)
 {
 	unsigned int m;
 
 	*result = (struct result){0};
 	for (m = 0; m < M_MAX; m++)
 		result->value[m] = NAN;
-	c->test->measure(ports, options->ms * UINT64_C(1000000), result);
+	c->test->measure(ports, c->params.ms * UINT64_C(1000000), result);
 	/* Threads of the kernel's that worked for this path fall asleep before the next turn. */
 	usleep(SETTLE_US);
 }
 
-/* A line that is written over; none when all is done, or nobody watches. */
 static void
-show_progress(const struct bench_case *c, unsigned int round, unsigned int rounds,
-		const char *path)
+run_case(struct results *results, unsigned int number, const struct options *options)
 {
-	char words[128];
-
-	if (!isatty(STDERR_FILENO))
-		return;
-	fprintf(stderr, "\r%-98s\r", "");
-	if (c == NULL)
-		return;
-	params_print(words, sizeof(words), c);
-	fprintf(stderr, "%u of %u: %s, %s: round %u of %u: %s", (unsigned int)(c - cases) + 1,
-		nb_cases, c->test->name, words, round, rounds, path);
-}
-
-static void
-run_case(struct report *report, const struct bench_case *c, const struct options *options)
-{
+	const struct bench_case *c = plan_case(number);
 	static struct series series[64];
 	static struct port ports[64][2];
 	bool is_open[64];
+	const struct measured *measured;
 	unsigned int n = 0, i, round;
 
 	for (i = 0; i < nb_paths; i++) {
 		const struct path *path = &paths[i];
 
-		if (!listed(c->paths, path->name, " ") ||
-		    (options->paths != NULL && !listed(options->paths, path->name, ",")) ||
-		    (path->ops->tx == NULL && !c->test->pair))
+		if (!plan_has(c, path))
 			continue;
-		series[n] = (struct series){ .path = path };
+		series[n] = (struct series){ .path = path, .how = available(path)->how };
 		is_open[n] = open_path(ports[n], c, path, n);
 		if (!is_open[n])
 			series[n].why = ports[n][0].why;
 		n++;
 	}
-	for (round = 0; round < options->rounds; round++) {
+	for (round = 0; round < c->params.rounds; round++) {
 		for (i = 0; i < n; i++) {
 			if (series[i].why != NULL)
 				continue;
-			show_progress(c, round + 1, options->rounds, series[i].path->name);
-			measure(ports[i], c, options, &series[i].rounds[series[i].n]);
+			plan_progress(number, round + 1, series[i].path);
+			measure(ports[i], c, &series[i].rounds[series[i].n]);
 			series[i].why = series[i].rounds[series[i].n++].why;
 		}
 	}
-	show_progress(NULL, 0, 0, NULL);
+	plan_progress(number, 0, NULL);
 	for (i = 0; i < n; i++)
 		if (is_open[i])
 			close_path(ports[i], c);
-	report_case(report, c, series, n);
+	measured = results_add(results, c, series, n);
+	if (options->details)
+		table_case(measured);
 }
 
+/* Is there a path that can be measured? */
 static bool
-wanted(const struct bench_case *c, const struct options *options)
+is_possible(void)
 {
-	char words[128];
+	unsigned int i, j;
 
-	params_print(words, sizeof(words), c);
-	return (options->only == NULL || strstr(words, options->only) != NULL) &&
-		(!options->brief || c->brief) &&
-		(options->tests == NULL || listed(options->tests, c->test->name, ","));
+	for (i = 0; i < plan_size(); i++)
+		for (j = 0; j < nb_paths; j++)
+			if (plan_has(plan_case(i), &paths[j]) && available(&paths[j])->why == NULL)
+				return true;
+	return false;
 }
 
-/* A TAP or a namespace that is not to be had is no fault of the paths. */
 static void
-skip_unless_possible(void)
+run(const struct options *options)
 {
-	if (geteuid() != 0) {
-		fprintf(stderr, "kpath-perf: needs root\n");
-		exit(77);
-	}
-	if (access("/dev/net/tun", R_OK | W_OK) != 0) {
-		fprintf(stderr, "kpath-perf: /dev/net/tun: %s\n", strerror(errno));
-		exit(77);
-	}
+	struct results *results = results_new(options);
+	unsigned int i;
+
+	if (options->report != NULL)
+		html_prepare(options->report);
+	table_introduce(results);
+	for (i = 0; i < plan_size(); i++)
+		run_case(results, i, options);
+	if (options->set == SET_PATHS)
+		summary_print(results);
+	if (options->json != NULL)
+		json_write(results, options->json);
+	if (options->report != NULL)
+		html_write(results, options->report);
+	if (options->flent != NULL && flent_write(results, options->flent) == 0)
+		fprintf(stderr, "kpath-perf: --flent: latency under load was not measured\n");
+	results_free(results);
+}
+
+/* 77, as tests say it: what is not to be had here is no fault of the paths. */
+static int
+give_up(void)
+{
+	fprintf(stderr, "kpath-perf: no path can be measured here\n");
+	summary_missing(stderr);
+	return 77;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct options options = options_parse(argc, argv);
-	struct report *report;
-	unsigned int i;
+	int namespaces, ret = EXIT_SUCCESS;
 
-	skip_unless_possible();
 	signal(SIGPIPE, SIG_IGN);
-	threads_init();
+	threads_init(options.cpus);
 	trace_init();
-	net_init();
+	namespaces = net_init();
 	threads_divert_signals();
 	threads_start_eal(options.huge);
-	report = report_open(&options);
-	for (i = 0; i < nb_cases; i++)
-		if (wanted(&cases[i], &options))
-			run_case(report, &cases[i], &options);
-	report_close(report);
+	available_probe(namespaces);
+	plan_make(&options);
+	if (options.list)
+		summary_list(&options);
+	else if (!is_possible())
+		ret = give_up();
+	else if (options.features)
+		ret = features_run(&options);
+	else if (options.self_test)
+		ret = selftest_run(&options);
+	else
+		run(&options);
+	plan_free();
+	available_free();
 	rte_eal_cleanup();
-	return EXIT_SUCCESS;
+	return ret;
 }

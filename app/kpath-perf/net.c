@@ -21,6 +21,7 @@
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
@@ -48,11 +49,12 @@ own_namespace(void)
 	return fd;
 }
 
+/* Returns -1 if it may not. */
 static int
 make_namespace(void)
 {
 	if (unshare(CLONE_NEWNET) != 0)
-		die("cannot make a network namespace: %s; run this as root", strerror(errno));
+		return -1;
 	net_set_up("lo", 0, 0);
 	/* Nothing that the kernel says of its own accord. */
 	net_sysctl("ipv6/conf/all/disable_ipv6", "1");
@@ -69,12 +71,15 @@ show_home(void)
 		fprintf(stderr, "sysfs shows other interfaces: %s\n", strerror(errno));
 }
 
-void
+int
 net_init(void)
 {
 	net_far = make_namespace();
-	net_home = make_namespace();
+	net_home = net_far < 0 ? -1 : make_namespace();
+	if (net_home < 0)
+		return errno;
 	show_home();
+	return 0;
 }
 
 void
@@ -118,19 +123,31 @@ link_begin(union message *msg, uint16_t flags, const struct ifinfomsg *ifi)
 	return nlh;
 }
 
-static void
-request(struct nlmsghdr *nlh, const char *what, const char *ifname)
+static int
+try_request(struct nlmsghdr *nlh)
 {
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	char answer[8192];
 	ssize_t len = -1;
+	int ret = 0;
 
 	if (nl != NULL && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
 	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) > 0)
 		len = mnl_socket_recvfrom(nl, answer, sizeof(answer));
 	if (len < 0 || mnl_cb_run(answer, len, 0, mnl_socket_get_portid(nl), NULL, NULL) < 0)
-		die("%s: cannot %s: %s", ifname, what, strerror(errno));
-	mnl_socket_close(nl);
+		ret = errno;
+	if (nl != NULL)
+		mnl_socket_close(nl);
+	return ret;
+}
+
+static void
+request(struct nlmsghdr *nlh, const char *what, const char *ifname)
+{
+	int ret = try_request(nlh);
+
+	if (ret != 0)
+		die("%s: cannot %s: %s", ifname, what, strerror(ret));
 }
 
 unsigned int
@@ -183,8 +200,8 @@ net_delete(const char *ifname)
 	request(nlh, "delete it", ifname);
 }
 
-void
-net_make_veth(const char *name, const char *peer)
+int
+net_try_veth(const char *name, const char *peer)
 {
 	const struct ifinfomsg ifi = {0};
 	struct nlattr *linkinfo, *data, *info;
@@ -201,7 +218,16 @@ net_make_veth(const char *name, const char *peer)
 	mnl_attr_nest_end(nlh, info);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, linkinfo);
-	request(nlh, "make it", name);
+	return try_request(nlh);
+}
+
+void
+net_make_veth(const char *name, const char *peer)
+{
+	int ret = net_try_veth(name, peer);
+
+	if (ret != 0)
+		die("%s: cannot make it: %s", name, strerror(ret));
 }
 
 void
@@ -223,6 +249,63 @@ net_add_addr(const char *ifname, uint32_t addr)
 	request(nlh, "give it an address", ifname);
 }
 
+static int
+find_kind(const struct nlattr *attr, void *kind)
+{
+	if (mnl_attr_get_type(attr) == TCA_KIND)
+		*(const char **)kind = mnl_attr_get_str(attr);
+	return MNL_CB_OK;
+}
+
+struct qdisc {
+	int ifindex;
+	char kind[IF_NAMESIZE];
+	char inner[IF_NAMESIZE];	/* "mq" has one for each queue; empty: none */
+};
+
+static int
+find_qdisc(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+	struct qdisc *qdisc = arg;
+	char *to = tcm->tcm_parent == TC_H_ROOT ? qdisc->kind : qdisc->inner;
+	const char *kind = NULL;
+
+	if (tcm->tcm_ifindex != qdisc->ifindex)
+		return MNL_CB_OK;
+	mnl_attr_parse(nlh, sizeof(*tcm), find_kind, &kind);
+	if (kind != NULL)
+		snprintf(to, IF_NAMESIZE, "%s", kind);
+	return MNL_CB_OK;
+}
+
+/* "unknown" if the kernel does not tell. */
+static struct qdisc
+get_qdisc(const char *ifname)
+{
+	struct qdisc qdisc = { .ifindex = net_index(ifname), .kind = "unknown" };
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct tcmsg tcm = { .tcm_ifindex = qdisc.ifindex };
+	union message msg;
+	char answer[8192];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(msg.bytes);
+	ssize_t len;
+	int more = MNL_CB_OK;
+
+	if (nl == NULL || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) != 0)
+		die("netlink: %s", strerror(errno));
+	nlh->nlmsg_type = RTM_GETQDISC;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	memcpy(mnl_nlmsg_put_extra_header(nlh, sizeof(tcm)), &tcm, sizeof(tcm));
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) > 0)
+		while (more > MNL_CB_STOP &&
+		       (len = mnl_socket_recvfrom(nl, answer, sizeof(answer))) > 0)
+			more = mnl_cb_run(answer, len, 0, mnl_socket_get_portid(nl), find_qdisc,
+				&qdisc);
+	mnl_socket_close(nl);
+	return qdisc;
+}
+
 /*
  * Interfaces, by ioctl and sysfs
  */
@@ -239,19 +322,30 @@ ifreq_ioctl(const char *ifname, unsigned long request_, struct ifreq *ifr, bool 
 }
 
 void
-net_set_offload(const char *ifname, bool on)
+net_set_offload(const char *ifname, enum offload offload)
 {
-	static const uint32_t commands[] = {
-		ETHTOOL_STXCSUM, ETHTOOL_STSO,
+	struct ethtool_value values[] = {
+		{ ETHTOOL_STXCSUM, offload >= OFFLOAD_CSUM },
+		{ ETHTOOL_STSO, offload >= OFFLOAD_ALL },
 	};
 	size_t i;
 
-	for (i = 0; i < RTE_DIM(commands); i++) {
-		struct ethtool_value value = { .cmd = commands[i], .data = on };
-		struct ifreq ifr = { .ifr_data = (void *)&value };
+	for (i = 0; i < RTE_DIM(values); i++) {
+		struct ifreq ifr = { .ifr_data = (void *)&values[i] };
 
 		ifreq_ioctl(ifname, SIOCETHTOOL, &ifr, false);
 	}
+}
+
+void
+net_describe_queue(const char *ifname, char *text, size_t size)
+{
+	struct qdisc qdisc = get_qdisc(ifname);
+	struct ifreq ifr = {0};
+
+	ifreq_ioctl(ifname, SIOCGIFTXQLEN, &ifr, true);
+	snprintf(text, size, "%s%s%s, %d packets", qdisc.kind, qdisc.inner[0] != '\0' ? " of " : "",
+		qdisc.inner, ifr.ifr_qlen);
 }
 
 void

@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include <rte_mempool.h>
 #include <rte_memzone.h>
 
+#include "forward.h"
 #include "kperf.h"
 
 #define NB_MBUF 8191
@@ -38,6 +40,7 @@ struct dpdk {
 	uint16_t room;		/* in each */
 	int epoll_fd;		/* to sleep on, -1: not yet */
 	struct rte_mempool *pool;
+	struct forward forward;	/* to the other port of a pair */
 	const struct rte_memzone *external;	/* memory of its buffers, NULL: in the pool */
 	char device[RTE_ETH_NAME_MAX_LEN];
 };
@@ -107,13 +110,44 @@ make_pool(const struct port *port, struct dpdk *dpdk)
  * Opening
  */
 
+/*
+ * Libraries of drivers (libbpf, libxdp) talk to standard error about what is no fault, in the
+ * middle of a line that shows progress. Returns what gives standard error back.
+ */
+static int
+silence(void)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+
+	fflush(stderr);
+	if (null >= 0 && saved >= 0)
+		dup2(null, STDERR_FILENO);
+	if (null >= 0)
+		close(null);
+	return saved;
+}
+
+static void
+speak(int saved)
+{
+	fflush(stderr);
+	if (saved < 0)
+		return;
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+}
+
+static const char too_large[] = "takes no frames of that size";
+
 static int
 configure(const struct port *port, const struct dpdk *dpdk)
 {
 	const struct params *params = port->params;
-	bool offload = (port->path->flags & DPDK_OFFLOAD) != 0 && (params->offload || params->gso);
+	bool offload = (port->path->flags & DPDK_OFFLOAD) != 0 &&
+		(params->offload != OFFLOAD_OFF || params->gso);
 	struct rte_eth_conf conf = {
-		.rxmode.mtu = RTE_MAX(1500U, params->len - 14),
+		.rxmode.mtu = params_mtu(params),
 		.intr_conf.rxq = port->sleeps,
 	};
 	struct rte_eth_dev_info info;
@@ -123,6 +157,8 @@ configure(const struct port *port, const struct dpdk *dpdk)
 	ret = rte_eth_dev_info_get(dpdk->id, &info);
 	if (ret != 0)
 		return ret;
+	if (!params->gso && params->len > info.max_rx_pktlen)
+		return -EMSGSIZE;
 	if (conf.rxmode.mtu > info.max_mtu || params->gso)
 		conf.rxmode.mtu = 1500;
 	/* Only where it is needed: net_tap reads into all its descriptors then. */
@@ -130,7 +166,16 @@ configure(const struct port *port, const struct dpdk *dpdk)
 		conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
 	conf.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (offload) {
-		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_CHECKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO;
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_CHECKSUM;
+		conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+		if (params->offload == OFFLOAD_ALL || params->gso) {
+			conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_LRO;
+			conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_TSO;
+		}
+	}
+	if (params->everything) {
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_CHECKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO |
+			RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_TIMESTAMP;
 		conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
 			RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO;
 	}
@@ -155,12 +200,17 @@ attach(struct port *port, struct dpdk *dpdk)
 	const struct path *path = port->path;
 	bool veth = (path->flags & DPDK_VETH) != 0;
 	char args[256];
+	int len, saved, ret;
 
 	snprintf(dpdk->device, sizeof(dpdk->device), "%s%u", path->driver, port->number);
-	snprintf(args, sizeof(args), "iface=%s%s%s", veth ? port->app_ifname : port->ifname,
+	len = snprintf(args, sizeof(args), "iface=%s%s%s", veth ? port->app_ifname : port->ifname,
 		path->devargs != NULL ? "," : "", path->devargs != NULL ? path->devargs : "");
-	if (rte_eal_hotplug_add("vdev", dpdk->device, args) != 0 ||
-	    rte_eth_dev_get_port_by_name(dpdk->device, &dpdk->id) != 0) {
+	if ((path->flags & DPDK_VHOST) != 0)
+		snprintf(args + len, sizeof(args) - len, ",queues=%u", port->params->queues);
+	saved = silence();
+	ret = rte_eal_hotplug_add("vdev", dpdk->device, args);
+	speak(saved);
+	if (ret != 0 || rte_eth_dev_get_port_by_name(dpdk->device, &dpdk->id) != 0) {
 		port->why = (path->flags & DPDK_MODE) != 0 ? "not offered by this driver, here" :
 			"DPDK's driver does not take the interface, or is not installed";
 		return -1;
@@ -180,14 +230,18 @@ static void
 dpdk_close(struct port *port)
 {
 	struct dpdk *dpdk = port->priv;
+	int saved;
 
 	if (dpdk->epoll_fd >= 0) {
 		rte_eth_dev_rx_intr_ctl_q(dpdk->id, 0, dpdk->epoll_fd, RTE_INTR_EVENT_DEL, NULL);
 		close(dpdk->epoll_fd);
 	}
 	dpdk_stop(port);
+	saved = silence();
 	rte_eth_dev_close(dpdk->id);
+	forward_close(&dpdk->forward);
 	rte_eal_hotplug_remove("vdev", dpdk->device);
+	speak(saved);
 	rte_mempool_free(dpdk->pool);
 	rte_memzone_free(dpdk->external);
 	if ((port->path->flags & DPDK_VETH) != 0)
@@ -200,6 +254,7 @@ dpdk_open(struct port *port)
 {
 	const struct params *params = port->params;
 	struct dpdk *dpdk;
+	int saved, ret;
 
 	if ((port->path->flags & DPDK_ONE_QUEUE) != 0 && params->queues > 1) {
 		port->why = "has one queue here";
@@ -212,10 +267,10 @@ dpdk_open(struct port *port)
 	if ((port->path->flags & DPDK_VETH) != 0) {
 		net_make_veth(port->ifname, port->app_ifname);
 		/* Nobody finishes what the kernel would leave undone. */
-		net_set_offload(port->ifname, false);
-		net_set_offload(port->app_ifname, false);
-		net_set_up(port->app_ifname, RTE_MAX(1500U, params->len - 14), 0);
-		net_set_up(port->ifname, RTE_MAX(1500U, params->len - 14), 0);
+		net_set_offload(port->ifname, OFFLOAD_OFF);
+		net_set_offload(port->app_ifname, OFFLOAD_OFF);
+		net_set_up(port->app_ifname, params_mtu(params), 0);
+		net_set_up(port->ifname, params_mtu(params), 0);
 		net_get_mac(port->ifname, &port->mac);
 	}
 	dpdk = calloc(1, sizeof(*dpdk));
@@ -231,11 +286,17 @@ dpdk_open(struct port *port)
 		free(dpdk);
 		return -1;
 	}
-	if ((port->path->flags & DPDK_VETH) == 0)
+	/* Such a driver gives its own MAC to the interface when it is started. */
+	if ((port->path->flags & DPDK_VHOST) != 0)
+		rte_eth_macaddr_get(dpdk->id, &port->mac);
+	else if ((port->path->flags & DPDK_VETH) == 0)
 		net_get_mac(port->ifname, &port->mac);
 	dpdk->pool = make_pool(port, dpdk);
-	if (configure(port, dpdk) != 0) {
-		port->why = "DPDK's driver refuses this configuration";
+	saved = silence();
+	ret = configure(port, dpdk);
+	speak(saved);
+	if (ret != 0) {
+		port->why = ret == -EMSGSIZE ? too_large : "DPDK's driver refuses this configuration";
 		dpdk_close(port);
 		return -1;
 	}
@@ -335,46 +396,32 @@ dpdk_sleep(struct port *port, unsigned int queue, int ms)
 	return ret > 0;
 }
 
-/*
- * What one port says about a packet, as a request to the other: the checksum that is missing, the
- * size of the segments. The headers were parsed by the driver, the payload is not looked at.
- */
-static void
-ask_for_offload(struct rte_mbuf *m)
+static unsigned int
+dpdk_forward(struct port *in, struct port *out __rte_unused, unsigned int n)
 {
-	uint64_t flags = RTE_ETH_IS_IPV4_HDR(m->packet_type) ? RTE_MBUF_F_TX_IPV4 :
-		RTE_MBUF_F_TX_IPV6;
+	struct dpdk *dpdk = in->priv;
 
-	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE) {
-		m->ol_flags = 0;
-		return;
-	}
-	if ((m->ol_flags & RTE_MBUF_F_RX_LRO) != 0)
-		flags |= RTE_MBUF_F_TX_TCP_SEG;
-	else if ((m->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP)
-		flags |= RTE_MBUF_F_TX_TCP_CKSUM;
-	else
-		flags |= RTE_MBUF_F_TX_UDP_CKSUM;
-	m->ol_flags = flags;
+	return forward_burst(&dpdk->forward, n);
 }
 
-static unsigned int
-dpdk_forward(struct port *in, struct port *out, unsigned int n)
+static int
+dpdk_connect(struct port *in, struct port *out)
 {
-	const struct dpdk *from = in->priv, *to = out->priv;
-	bool offload = in->params->offload && (in->path->flags & DPDK_OFFLOAD) != 0;
-	struct rte_mbuf *pkts[KPERF_BURST_MAX];
-	unsigned int sent, i;
+	struct dpdk *dpdk = in->priv;
+	const struct dpdk *to = out->priv;
 
-	n = rte_eth_rx_burst(from->id, 0, pkts, n);
-	if (n == 0)
+	if (forward_open(&dpdk->forward, dpdk->id, to->id) == 0)
 		return 0;
-	for (i = 0; offload && i < n; i++)
-		ask_for_offload(pkts[i]);
-	sent = rte_eth_tx_burst(to->id, 0, pkts, n);
-	if (sent < n)
-		rte_pktmbuf_free_bulk(&pkts[sent], n - sent);
-	return n;
+	in->why = "there is no memory for packets to be segmented";
+	return -1;
+}
+
+struct dpdk_end
+dpdk_end(const struct port *port)
+{
+	const struct dpdk *dpdk = port->priv;
+
+	return (struct dpdk_end){ dpdk->id, dpdk->pool, &dpdk->forward.stats };
 }
 
 const struct path_ops dpdk_ops = {
@@ -384,6 +431,7 @@ const struct path_ops dpdk_ops = {
 	.tx = dpdk_tx,
 	.rx = dpdk_rx,
 	.sleep = dpdk_sleep,
+	.connect = dpdk_connect,
 	.forward = dpdk_forward,
 };
 

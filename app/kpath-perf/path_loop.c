@@ -81,7 +81,7 @@ queue_buf(struct loop_queue *q, unsigned int i)
 static void
 queue_alloc(struct loop_queue *q, const struct params *params, unsigned int flags)
 {
-	uint32_t frame = params->gso || params->offload ? UINT16_MAX : params->len;
+	uint32_t frame = params->gso || params->offload == OFFLOAD_ALL ? UINT16_MAX : params->len;
 
 	q->buf_len = ((HDR_LEN + RTE_MAX(frame, FRAME_MIN)) / RTE_CACHE_LINE_SIZE + 1) *
 		RTE_CACHE_LINE_SIZE | RTE_CACHE_LINE_SIZE;
@@ -112,6 +112,14 @@ set_steering(int fd)
 	close(prog);
 }
 
+static unsigned long
+tun_offload(const struct params *params)
+{
+	if (params->offload == OFFLOAD_ALL || params->gso)
+		return TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+	return params->offload == OFFLOAD_CSUM ? TUN_F_CSUM : 0;
+}
+
 static int
 open_tap(const struct port *port)
 {
@@ -123,8 +131,7 @@ open_tap(const struct port *port)
 	memcpy(ifr.ifr_name, port->ifname, sizeof(ifr.ifr_name));
 	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) != 0 || ioctl(fd, TUNSETVNETHDRSZ, &size) != 0 ||
 	    ioctl(fd, TUNSETSNDBUF, &sndbuf) != 0 ||
-	    ioctl(fd, TUNSETOFFLOAD, port->params->offload || port->params->gso ?
-			TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN : 0) != 0)
+	    ioctl(fd, TUNSETOFFLOAD, tun_offload(port->params)) != 0)
 		die("%s: cannot open TAP: %s", port->ifname, strerror(errno));
 	if ((port->path->flags & LOOP_STEER) != 0)
 		set_steering(fd);

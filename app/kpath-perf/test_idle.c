@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "oneway.h"
+#include "results.h"
 
 /* Of a sleep: the worker looks whether to stop that often */
 #define SLEEP_MS 20
@@ -79,6 +80,7 @@ measure_idle(struct port *port, uint64_t duration, struct result *result)
 {
 	struct worker workers[KPERF_QUEUES_MAX];
 	struct cpu_meter meter;
+	struct cpu_times cpu;
 	double ns;
 
 	workers_init(workers, port, duration);
@@ -88,9 +90,10 @@ measure_idle(struct port *port, uint64_t duration, struct result *result)
 	workers_init(workers, port, duration);
 	cpu_start(&meter);
 	workers_run(workers, sleep_worker);
+	cpu = cpu_stop(&meter);
 	ns = cycles_to_ns(workers[0].spent);
 	if (workers[0].spent >= workers[0].cycles)
-		result->value[M_SLEEP_CPU] = 100 * (cpu_stop(&meter) - workers[0].other_ns) / ns;
+		result->value[M_SLEEP_CPU] = 100 * (cpu.all - workers[0].other_ns) / ns;
 }
 
 /*
@@ -190,7 +193,7 @@ measure_wake(struct port *port, uint64_t duration, struct result *result)
 		result->why = no_sleep;
 	} else {
 		result->value[M_LOST] = 1e3 * lost / sent;
-		result_set_times(result, s->times, s->n);
+		result_set_times(result, M_P50, s->times, s->n);
 	}
 	free(s);
 }
@@ -199,6 +202,8 @@ const struct test test_idle = {
 	.name = "idle",
 	.what = "polling where there is nothing, and sleeping there",
 	.primary = M_NS,
+	.shown = RTE_BIT64(M_SYSCALLS) | RTE_BIT64(M_SLEEP_CPU),
+	.takes = 2,
 	.sleeps = true,
 	.unhurried = true,
 	.measure = measure_idle,
@@ -208,6 +213,8 @@ const struct test test_wake = {
 	.name = "wake",
 	.what = "from the kernel's sender to an application that sleeps, one packet at a time",
 	.primary = M_P50,
+	.shown = RTE_BIT64(M_P99),
+	.takes = WAKE_FACTOR,
 	.sleeps = true,
 	.unhurried = true,
 	.measure = measure_wake,

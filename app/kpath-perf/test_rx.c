@@ -10,11 +10,14 @@
 #include <rte_pause.h>
 
 #include "oneway.h"
+#include "results.h"
 
 /* Frames that the kernel's queue is filled with, and their bytes at most */
 #define FILL 4000
 #define FILL_BYTES (64 << 20)
 #define SENDERS_MAX 64U
+/* Filling takes longer than draining: a round takes at most so many times its duration. */
+#define PATIENCE 10
 
 /*
  * A queue that is full, and nobody fills it meanwhile
@@ -86,10 +89,11 @@ rx_worker(void *arg)
 static unsigned int
 fill_size(const struct port *port)
 {
-	unsigned int fill = (port->path->flags & DPDK_VETH) != 0 &&
-		port->path->ops == &dpdk_ops ? DPDK_VETH_FILL : FILL;
+	/* Flags of paths without DPDK are others. */
+	bool ring = (port->path->flags & DPDK_VETH) != 0 && port->path->driver != NULL;
+	unsigned int fill = ring ? DPDK_VETH_FILL : FILL;
 
-	return RTE_MIN(fill, FILL_BYTES / port->params->len);
+	return RTE_MIN(fill, (ring ? DPDK_VETH_FILL_BYTES : FILL_BYTES) / port->params->len);
 }
 
 static void
@@ -109,7 +113,8 @@ rx_traced(void *arg)
 
 /* Sums over all times that the queue was filled and drained */
 struct drained {
-	uint64_t sent, fill_cpu, cpu;
+	uint64_t sent, fill_cpu;
+	struct cpu_times cpu;
 };
 
 /* Fill and drain once, and add to the workers. Returns whether all came. */
@@ -119,6 +124,7 @@ fill_and_drain(struct worker *workers, struct drained *all)
 	struct port *port = workers->port;
 	struct worker now[KPERF_QUEUES_MAX];
 	struct cpu_meter meter;
+	struct cpu_times spent;
 	uint64_t cpu, n;
 	unsigned int i;
 
@@ -130,7 +136,10 @@ fill_and_drain(struct worker *workers, struct drained *all)
 	for (i = 0; i < port->params->queues; i++)
 		now[i].target = n;
 	workers_run(now, rx_worker);
-	all->cpu += cpu_stop(&meter);
+	spent = cpu_stop(&meter);
+	all->cpu.all += spent.all;
+	all->cpu.user += spent.user;
+	all->cpu.threads += spent.threads;
 	all->sent += n;
 	for (i = 0; i < port->params->queues; i++) {
 		workers[i].spent += now[i].spent;
@@ -148,12 +157,14 @@ measure_rx(struct port *port, uint64_t duration, struct result *result)
 	struct worker workers[KPERF_QUEUES_MAX], sum;
 	struct drained all = {0};
 	unsigned int rounds;
+	uint64_t end;
 
 	kernel_prepare(port);
 	workers_init(workers, port, duration);
 	workers_run(workers, discard_worker);
+	end = now_ns() + PATIENCE * duration;
 	for (rounds = 0; rounds < 1000; rounds++)
-		if (!fill_and_drain(workers, &all) ||
+		if (!fill_and_drain(workers, &all) || now_ns() > end ||
 		    workers_sum(workers, params->queues).spent > workers->cycles)
 			break;
 	workers_rates(result, workers);
@@ -161,7 +172,8 @@ measure_rx(struct port *port, uint64_t duration, struct result *result)
 	if (sum.frames == 0)
 		return;
 	result->value[M_KERNEL_NS] = (double)all.fill_cpu / all.sent;
-	result->value[M_CPU_NS] = (double)(all.cpu + all.fill_cpu - sum.other_ns) / sum.frames;
+	result->value[M_CPU_NS] = (double)(all.cpu.all + all.fill_cpu - sum.other_ns) / sum.frames;
+	result_set_cpu(result, &all.cpu, sum.other_ns, sum.frames);
 	result->value[M_LOST] = 1e3 * (1 - RTE_MIN(1.0, (double)sum.frames / all.sent));
 	if (params->queues == 1 && kernel_send(port, port->packet_sock, TRACED) == TRACED)
 		result->value[M_SYSCALLS] = traced_calls(port, rx_traced, TRACED);
@@ -239,7 +251,7 @@ measure_load(struct port *port, uint64_t duration, struct result *result)
 		pthread_join(senders[i].thread, NULL);
 		sent += senders[i].sent;
 	}
-	cpu = cpu_stop(&meter);
+	cpu = cpu_stop(&meter).all;
 	workers_rates(result, workers);
 	sum = workers_sum(workers, port->params->queues);
 	dropped = net_counter(port->ifname, "tx_dropped") - dropped;
@@ -252,6 +264,8 @@ const struct test test_rx = {
 	.name = "rx",
 	.what = "out of the kernel, from a queue that is full",
 	.primary = M_NS,
+	.shown = RTE_BIT64(M_CPU_NS),
+	.takes = 5,
 	.measure = measure_rx,
 };
 
@@ -259,5 +273,6 @@ const struct test test_load = {
 	.name = "load",
 	.what = "out of the kernel while it sends as fast as it can",
 	.primary = M_MPPS,
+	.shown = RTE_BIT64(M_CPU_NS),
 	.measure = measure_load,
 };

@@ -12,6 +12,7 @@
 #include <rte_pause.h>
 
 #include "oneway.h"
+#include "results.h"
 
 /* Frames between two looks at the clock */
 #define CHUNK 2048
@@ -95,8 +96,9 @@ measure_tx(struct port *port, uint64_t duration, struct result *result)
 {
 	const struct params *params = port->params;
 	struct worker workers[KPERF_QUEUES_MAX], sum;
-	uint64_t before, cpu, n, late;
+	uint64_t before, n, late;
 	struct cpu_meter meter;
+	struct cpu_times cpu;
 
 	if (params->to == TO_SOCKET)
 		socket_drain(port->udp_sock);
@@ -112,7 +114,8 @@ measure_tx(struct port *port, uint64_t duration, struct result *result)
 		return;
 	result->value[M_MPPS] *= 1 / (1 + late / cycles_to_ns(sum.spent));
 	result->value[M_GBPS] *= 1 / (1 + late / cycles_to_ns(sum.spent));
-	result->value[M_CPU_NS] = (double)(cpu - sum.other_ns) / sum.frames;
+	result->value[M_CPU_NS] = (double)(cpu.all - sum.other_ns) / sum.frames;
+	result_set_cpu(result, &cpu, sum.other_ns, sum.frames);
 	result->value[M_LOST] = 1e3 * (1 - RTE_MIN(1.0, (double)n / (sum.frames + sum.first)));
 	result->value[M_SYSCALLS] = traced_calls(port, tx_traced,
 		RTE_ALIGN_MUL_CEIL(TRACED, params->burst));
@@ -122,5 +125,6 @@ const struct test test_tx = {
 	.name = "tx",
 	.what = "into the kernel, as fast as it takes them",
 	.primary = M_NS,
+	.shown = RTE_BIT64(M_CPU_NS),
 	.measure = measure_tx,
 };

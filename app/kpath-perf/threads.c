@@ -6,12 +6,14 @@
  * Threads: lcore 0 coordinates and floats, the workers have a CPU each, as far as there are enough.
  */
 
+#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,11 +26,47 @@
 
 static cpu_set_t all_cpus;
 
-void
-threads_init(void)
+/* Add a part of a list, like "2" or "4-7", if all of it may be used. */
+static void
+add_cpus(const char *part, const cpu_set_t *allowed, cpu_set_t *cpus)
 {
+	unsigned long first, last;
+	char *end;
+
+	last = first = strtoul(part, &end, 10);
+	if (*end == '-' && isdigit((unsigned char)end[1]) != 0)
+		last = strtoul(end + 1, &end, 10);
+	if (isdigit((unsigned char)part[0]) == 0 || *end != '\0' || last < first)
+		refuse("--cpus: '%s' names no CPUs; give a list like 0-3,8", part);
+	for (; first <= last; first++) {
+		if (first >= CPU_SETSIZE || !CPU_ISSET(first, allowed))
+			refuse("--cpus: CPU %lu may not be used here; see taskset -p $$", first);
+		CPU_SET(first, cpus);
+	}
+}
+
+void
+threads_init(const char *list)
+{
+	cpu_set_t cpus;
+	char *copy, *save, *part;
+
 	if (sched_getaffinity(0, sizeof(all_cpus), &all_cpus) != 0)
 		die("sched_getaffinity: %s", strerror(errno));
+	if (list == NULL)
+		return;
+	CPU_ZERO(&cpus);
+	copy = strdup(list);
+	if (copy == NULL)
+		die("out of memory");
+	for (part = strtok_r(copy, ",", &save); part != NULL; part = strtok_r(NULL, ",", &save))
+		add_cpus(part, &all_cpus, &cpus);
+	free(copy);
+	if (CPU_COUNT(&cpus) == 0)
+		refuse("--cpus: no CPU is named; give a list like 0-3,8");
+	all_cpus = cpus;
+	if (sched_setaffinity(0, sizeof(all_cpus), &all_cpus) != 0)
+		die("sched_setaffinity: %s", strerror(errno));
 }
 
 unsigned int
@@ -118,12 +156,14 @@ threads_start_eal(bool huge)
 		"kpath-perf", "--no-pci", "--no-telemetry", "--log-level=*:critical",
 	};
 	static char lcores[8192];
-	char *args[RTE_DIM(constant) + 5];
+	char *args[RTE_DIM(constant) + 6];
 	unsigned int n, i;
 	int len;
 
 	for (n = 0; n < RTE_DIM(constant); n++)
 		args[n] = strdup(constant[n]);
+	if (asprintf(&args[n++], "--file-prefix=kpath-perf.%d", (int)getpid()) < 0)
+		die("out of memory");
 	args[n++] = strdup(huge ? "--in-memory" : "--no-huge");
 	if (!huge) {
 		args[n++] = strdup("--no-shconf");
@@ -139,7 +179,10 @@ threads_start_eal(bool huge)
 	for (i = 0; i < KPERF_QUEUES_MAX; i++)
 		len += snprintf(lcores + len, sizeof(lcores) - len, ",%u@%d", i + 1, nth_cpu(i));
 	if (rte_eal_init(n, args) < 0)
-		die("DPDK does not start; without huge pages, use --no-huge");
+		die("DPDK does not start%s", huge ? "; try --no-huge" :
+			": it needs 512 MB of memory");
+	/* It is empty, since nothing is shared, and nobody removes it later. */
+	rmdir(rte_eal_get_runtime_dir());
 }
 
 /*

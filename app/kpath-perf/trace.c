@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -32,7 +33,7 @@ static int tracer = -1;	/* a socket to that process */
 
 /* Note a stop; what the thread enters is counted between the marks. Returns whether to go on. */
 static bool
-note_stop(pid_t tid, bool *counting, int64_t *calls)
+note_stop(pid_t tid, bool *counting, struct trace *trace)
 {
 	struct __ptrace_syscall_info info = {0};
 
@@ -41,26 +42,30 @@ note_stop(pid_t tid, bool *counting, int64_t *calls)
 		return true;
 	if (info.entry.nr == MARK_CALL && info.entry.args[0] == MARK_END)
 		return false;
-	*calls += *counting;
+	trace->calls += *counting;
+	if (*counting && info.entry.nr < RTE_DIM(trace->by_number))
+		trace->by_number[info.entry.nr]++;
 	if (info.entry.nr == MARK_CALL && info.entry.args[0] == MARK_BEGIN)
 		*counting = true;
 	return true;
 }
 
 /* Let the thread run, stopped at each call, to the last mark. */
-static int64_t
-count(pid_t tid)
+static void
+count(pid_t tid, struct trace *trace)
 {
 	bool counting = false;
-	int64_t calls = 0;
 	int status, sig;
 
+	*trace = (struct trace){0};
 	for (;;) {
-		if (waitpid(tid, &status, __WALL) != tid || !WIFSTOPPED(status))
-			return -ESRCH;
+		if (waitpid(tid, &status, __WALL) != tid || !WIFSTOPPED(status)) {
+			trace->calls = -ESRCH;
+			return;
+		}
 		sig = WSTOPSIG(status);
 		if (sig == SYSCALL_STOP) {
-			if (!note_stop(tid, &counting, &calls))
+			if (!note_stop(tid, &counting, trace))
 				break;
 			sig = 0;
 		} else if (status >> 16 != 0) {
@@ -68,7 +73,8 @@ count(pid_t tid)
 		}
 		ptrace(PTRACE_SYSCALL, tid, NULL, sig);
 	}
-	return counting ? calls : -EINVAL;
+	if (!counting)
+		trace->calls = -EINVAL;
 }
 
 /* Trace the thread that asked, to the last mark. It waits for the first answer before it begins. */
@@ -76,15 +82,15 @@ static void
 serve(int sock, pid_t tid)
 {
 	bool seized = ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD) == 0;
-	int64_t calls = seized ? 0 : -EPERM;
+	struct trace trace = { .calls = seized ? 0 : -EPERM };
 
 	if (seized)
 		ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
-	if (write(sock, &calls, sizeof(calls)) != sizeof(calls) || !seized)
+	if (write(sock, &trace, sizeof(trace)) != sizeof(trace) || !seized)
 		return;
-	calls = count(tid);
+	count(tid, &trace);
 	ptrace(PTRACE_DETACH, tid, NULL, NULL);
-	if (write(sock, &calls, sizeof(calls)) != sizeof(calls))
+	if (write(sock, &trace, sizeof(trace)) != sizeof(trace))
 		_exit(EXIT_FAILURE);
 }
 
@@ -111,17 +117,57 @@ trace_init(void)
 	_exit(EXIT_SUCCESS);
 }
 
-int64_t
-trace_syscalls(void (*run)(void *), void *arg)
+void
+trace_run(struct trace *trace, void (*run)(void *), void *arg)
 {
 	pid_t tid = gettid();
-	int64_t calls;
 
 	if (write(tracer, &tid, sizeof(tid)) != sizeof(tid) ||
-	    read(tracer, &calls, sizeof(calls)) != sizeof(calls) || calls < 0)
-		return -1;
+	    read(tracer, trace, sizeof(*trace)) != sizeof(*trace) || trace->calls < 0) {
+		trace->calls = -EPERM;
+		return;
+	}
 	prctl(MARK_BEGIN);
 	run(arg);
 	prctl(MARK_END);
-	return read(tracer, &calls, sizeof(calls)) == sizeof(calls) ? calls : -1;
+	if (read(tracer, trace, sizeof(*trace)) != sizeof(*trace))
+		trace->calls = -ESRCH;
+}
+
+int64_t
+trace_syscalls(void (*run)(void *), void *arg)
+{
+	struct trace trace;
+
+	trace_run(&trace, run, arg);
+	return trace.calls;
+}
+
+/* Those that move packets, and that wait for them. */
+void
+trace_names(const struct trace *trace, char *text, size_t size)
+{
+	static const struct {
+		unsigned int number;
+		const char *name;
+	} names[] = {
+		{ SYS_io_uring_enter, "io_uring_enter" },
+		{ SYS_read, "read" }, { SYS_readv, "readv" },
+		{ SYS_write, "write" }, { SYS_writev, "writev" },
+		{ SYS_sendto, "sendto" }, { SYS_sendmsg, "sendmsg" }, { SYS_sendmmsg, "sendmmsg" },
+		{ SYS_recvfrom, "recvfrom" }, { SYS_recvmsg, "recvmsg" },
+		{ SYS_recvmmsg, "recvmmsg" }, { SYS_ppoll, "ppoll" }, { SYS_ioctl, "ioctl" },
+		{ SYS_epoll_pwait, "epoll_pwait" }, { SYS_futex, "futex" },
+#ifdef SYS_poll
+		{ SYS_poll, "poll" }, { SYS_epoll_wait, "epoll_wait" },
+#endif
+	};
+	unsigned int i;
+	size_t len = 0;
+
+	snprintf(text, size, trace->calls < 0 ? "unknown" : trace->calls > 0 ? "other" : "none");
+	for (i = 0; trace->calls > 0 && i < RTE_DIM(names) && len < size; i++)
+		if (trace->by_number[names[i].number] != 0)
+			len += snprintf(text + len, size - len, "%s%s", len != 0 ? ", " : "",
+				names[i].name);
 }

@@ -13,7 +13,7 @@ need python3 prlimit
 uring_allowed || skip "no io_uring here"
 
 paths=rtap,rtap-napi,rtap-sqpoll,net_tap,veth,loop-rw,loop-file
-options=(--brief --rounds=1 --duration=30 "--json=$work/json" "--paths=$paths")
+options=(--bench --brief --rounds=1 --duration=30 "--json=$work/json" "--paths=$paths")
 [[ -z $("$top/devtools/eal-args.sh") ]] || options+=(--no-huge)
 "$1" "${options[@]}" >$work/table 2>$work/errors ||
 	die "kpath-perf ends with status $?: $(tail -n 5 $work/errors)"

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/*
+ * Can the numbers be trusted? On each path: every packet that was sent is accounted for, by the
+ * kernel and by DPDK; none was changed; offloads that were asked for were used; and what is added
+ * on purpose, a sleep or a drop, is noticed by the tests and metrics that all results come from.
+ */
+
+#include <math.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+
+#include "forward.h"
+#include "results.h"
+#include "selftest.h"
+
+/* Of a burst, when a sleep is to be noticed: much longer than what a machine does by itself */
+#define SLEEP_US 1000
+/*
+ * A part of the sleep may be hidden by noise in the rounds without. On a busy machine the thread
+ * waits for its CPU as well, much longer; but who mistakes a burst for a packet is wrong by 32.
+ */
+#define SLEEP_SHOWN_MIN 0.7
+#define SLEEP_SHOWN_MAX 25
+#define DROP_NTH 100
+#define ROUNDS 3
+#define ROUND_NS UINT64_C(30000000)
+
+static unsigned int nb_ok, nb_failed;
+
+void
+selftest_report(const struct path *path, const char *what, bool ok, const char *format, ...)
+{
+	va_list args;
+
+	printf("%-7s %-12s %s: ", ok ? "ok" : "FAILED", path->name, what);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+	fflush(stdout);
+	nb_ok += ok;
+	nb_failed += !ok;
+}
+
+void
+selftest_skip(const struct path *path, const char *what, const char *why)
+{
+	printf("skipped %-12s %s: %s\n", path->name, what, why);
+	fflush(stdout);
+}
+
+/*
+ * Faults: what the application does wrong while a test looks on
+ */
+
+static struct {
+	unsigned int us;	/* sleeps so long in each burst */
+	unsigned int nth;	/* loses every nth packet; 0: none */
+	uint64_t packets;	/* seen so far */
+} fault;
+
+static unsigned int
+lost_of(unsigned int n)
+{
+	uint64_t before = fault.packets;
+
+	if (fault.nth == 0)
+		return 0;
+	fault.packets += n;
+	return fault.packets / fault.nth - before / fault.nth;
+}
+
+static unsigned int
+faulty_tx(struct port *port, unsigned int queue, unsigned int n)
+{
+	unsigned int lost = lost_of(n);
+
+	if (fault.us != 0)
+		rte_delay_us_block(fault.us);
+	return dpdk_ops.tx(port, queue, n - lost) + lost;
+}
+
+static unsigned int
+faulty_rx(struct port *port, unsigned int queue, unsigned int n)
+{
+	n = dpdk_ops.rx(port, queue, n);
+	if (n > 0 && fault.us != 0)
+		rte_delay_us_block(fault.us);
+	return n - lost_of(n);
+}
+
+static unsigned int
+faulty_forward(struct port *in, struct port *out, unsigned int n)
+{
+	n = dpdk_ops.forward(in, out, n);
+	if (n > 0 && fault.us != 0)
+		rte_delay_us_block(fault.us);
+	return n;
+}
+
+static const struct path_ops faulty_ops = {
+	.tx = faulty_tx,
+	.rx = faulty_rx,
+	.forward = faulty_forward,
+};
+
+/* What a test says without a fault, and with: the least, as noise only adds. Taken in turns. */
+struct both {
+	double clean, faulty;
+};
+
+/* Of NAN and a number, that is the number. */
+static double
+less(double a, double b)
+{
+	return b < a ? b : a;
+}
+
+static double
+measure_once(const struct test *test, struct port *ports, enum metric metric)
+{
+	struct result result = {0};
+	unsigned int m;
+
+	for (m = 0; m < M_MAX; m++)
+		result.value[m] = NAN;
+	test->measure(ports, ROUND_NS, &result);
+	return result.value[metric];
+}
+
+static struct both
+measure_both(const struct test *test, struct port *ports, enum metric metric, unsigned int us,
+		unsigned int nth)
+{
+	const struct path *path = ports[0].path;
+	struct both both = { INFINITY, INFINITY };
+	struct path faulty = *path;
+	unsigned int i;
+
+	faulty.ops = &faulty_ops;
+	for (i = 0; i < ROUNDS; i++) {
+		both.clean = less(both.clean, measure_once(test, ports, metric));
+		fault.us = us;
+		fault.nth = nth;
+		fault.packets = 0;
+		ports[0].path = &faulty;
+		both.faulty = less(both.faulty, measure_once(test, ports, metric));
+		ports[0].path = path;
+	}
+	return both;
+}
+
+static void
+check_sleep(const struct test *test, struct port *ports, enum metric metric, double added)
+{
+	struct both v = measure_both(test, ports, metric, SLEEP_US, 0);
+	double rise = v.faulty - v.clean;
+	char what[64];
+
+	snprintf(what, sizeof(what), "a sleep is noticed by %s", test->name);
+	selftest_report(ports[0].path, what,
+		rise >= SLEEP_SHOWN_MIN * added && rise <= SLEEP_SHOWN_MAX * added,
+		"%.0f and %.0f %s without and with, %.0f added", v.clean, v.faulty,
+		metric_infos[metric].unit, added);
+}
+
+/* Exact but for what the last packets before the drop make of the thousandth. */
+static void
+check_drop(const struct test *test, struct port *ports, double slack)
+{
+	struct both v = measure_both(test, ports, M_LOST, 0, DROP_NTH);
+	char what[64];
+
+	snprintf(what, sizeof(what), "a drop is noticed by %s", test->name);
+	selftest_report(ports[0].path, what,
+		fabs(v.faulty - v.clean - 1e3 / DROP_NTH) <= slack,
+		"%.3f and %.3f per thousand lost without and with, %.3f dropped", v.clean,
+		v.faulty, 1e3 / DROP_NTH);
+}
+
+static void
+check_metrics(const struct path *path, unsigned int subnet)
+{
+	static const struct bench_case c = { .test = &test_tx, .params = { 64, 32, 1 } };
+	const double added = 1e3 * SLEEP_US / c.params.burst;
+	struct port ports[2];
+
+	if (!open_ports(ports, &c, path, path, subnet)) {
+		selftest_skip(path, "metrics", ports[0].why);
+		return;
+	}
+	check_sleep(&test_tx, ports, M_NS, added);
+	check_drop(&test_tx, ports, 1e3 / 2048);
+	check_sleep(&test_rx, ports, M_NS, added);
+	check_drop(&test_rx, ports, 1e3 / DPDK_VETH_FILL);
+	close_path(ports, &c);
+}
+
+static void
+check_latency(const struct path *path, unsigned int subnet)
+{
+	static const struct bench_case c = { .test = &test_rtt, .params = { 64, 32, 1 } };
+	struct port ports[2];
+
+	if (!open_ports(ports, &c, path, path, subnet)) {
+		selftest_skip(path, "latency", ports[0].why);
+		return;
+	}
+	/* There, and back */
+	check_sleep(&test_rtt, ports, M_P50, 2 * SLEEP_US);
+	close_path(ports, &c);
+}
+
+/*
+ * All of it
+ */
+
+/* Modes that need a CPU more are tested where they are asked for. */
+static bool
+is_tested(const struct path *path, const struct options *options)
+{
+	return options->paths != NULL ? listed(options->paths, path->name, ",") :
+		path->ops == &veth_ops ||
+		(path->ops == &dpdk_ops && (path->flags & DPDK_MODE) == 0);
+}
+
+int
+selftest_run(const struct options *options)
+{
+	const struct path *rtap = &paths[0]; /* the one that knows all offloads */
+	unsigned int i, subnet = 0;
+
+	for (i = 0; i < nb_paths; i++) {
+		const struct path *path = &paths[i];
+
+		if (!is_tested(path, options))
+			continue;
+		if (path->ops == &dpdk_ops) {
+			selftest_packets(path, subnet++);
+			check_metrics(path, subnet++);
+			check_latency(path, subnet++);
+		}
+		if (path->ops == &dpdk_ops || path->ops == &veth_ops)
+			selftest_streams(path, path, subnet++);
+		/* From a port that leaves much undone to one that can do nothing, and back */
+		if (path->ops == &dpdk_ops && (path->flags & DPDK_OFFLOAD) == 0)
+			selftest_streams(rtap, path, subnet++);
+	}
+	printf("%u checks, %u failed\n", nb_ok + nb_failed, nb_failed);
+	if (nb_ok + nb_failed == 0)
+		return 77;
+	return nb_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

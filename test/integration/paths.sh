@@ -1,0 +1,188 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The rtap authors
+#
+# paths.sh PROGRAM: kpath-perf compares all paths. Each has a result here, or a reason and a remedy;
+# wrong options are refused before anything is done; nothing is left behind, also when it is
+# interrupted. How fast anything is depends on the machine, and is not looked at.
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+perf=$1
+memory=()
+[[ -z $("$top/devtools/eal-args.sh") ]] || memory+=(--no-huge)
+
+# refused OPTION... : status 2, a message that names the option, and no result.
+refused()
+{
+	local status=0
+
+	"$perf" "$@" >$work/out 2>$work/errors || status=$?
+	[[ $status -eq 2 ]] || die "$*: status $status: $(<$work/errors)"
+	grep -q -e "${1%%=*}" -e "these options" $work/errors || die "$*: $(<$work/errors)"
+	[[ ! -s $work/out ]] || die "$*: does something: $(<$work/out)"
+}
+
+say "wrong options"
+nb_cpus=$(getconf _NPROCESSORS_CONF)
+for option in --mtu=67 --mtu=64987 --mtu=x --mtu= --rounds=0 --rounds=100 --duration=-1 \
+	--duration=1s --cpus= '--cpus=,' --cpus=x --cpus=1- --cpus=1-0 "--cpus=$nb_cpus" --paths= \
+	--paths=rtap,nopath --tests=notest '--tests=,' --offloads=tso --json=/nonexistent/x \
+	--json=$work --json= --only=nothing-like-that --nooption; do
+	refused "$option"
+done
+refused bar
+refused --rounds
+refused --tests=tx --paths=veth
+
+# What is there now, to be compared with what is there later.
+left()
+{
+	ls /sys/class/net
+	ls /dev/hugepages
+	find /run/dpdk -name 'kpath-perf*'
+	pgrep -x kpath-perf || true
+} 2>/dev/null
+
+say "list and help"
+"$perf" --help >$work/help
+"$perf" --list >$work/list
+for word in rtap net_tap virtio_user af_packet af_xdp pcap veth tcp rtt wake idle; do
+	grep -q "$word" $work/list || die "--list lacks $word: $(<$work/list)"
+done
+while read -r option; do
+	grep -q -e "^  $option" $work/help || die "--help lacks $option"
+done <<-END
+	--paths
+	--tests
+	--only
+	--offloads
+	--mtu
+	--brief
+	--bench
+	--rounds
+	--duration
+	--cpus
+	--no-huge
+	--json
+	--details
+	--list
+END
+
+say "as nobody: a reason and a remedy"
+cp "$perf" $work/perf
+chmod 755 $work
+status=0
+setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all $work/perf >$work/out \
+	2>$work/errors || status=$?
+[[ $status -eq 77 ]] || die "without permission: status $status: $(<$work/errors)"
+for words in 'no permission' 'run it as root'; do
+	grep -q "$words" $work/errors || die "no reason: $(<$work/errors)"
+done
+
+say "all paths, short"
+before=$(left)
+"$perf" --brief --rounds=1 --duration=20 --json $work/json "${memory[@]}" >$work/table \
+	2>$work/errors || die "status $?: $(tail -n 5 $work/errors)"
+[[ $(left) == "$before" ]] || die "left behind: $(left)"
+grep -q '^1/[0-9]* tx .* left$' $work/errors || die "no progress: $(<$work/errors)"
+python3 - $work/json $work/table <<-'END' || die "not what it should be"
+	import json, sys
+
+	asked = ['rtap', 'net_tap', 'virtio_user', 'af_packet', 'af_xdp', 'pcap', 'veth']
+	data = json.load(open(sys.argv[1]))
+	table = open(sys.argv[2]).read()
+	header = next(line for line in table.splitlines() if line.split()[:1] == ['rtap'])
+	paths = {path['name']: path for path in data['paths']}
+	runs = [name for name in asked if paths[name]['runs']]
+	assert 'rtap' in runs and 'veth' in runs, runs
+	for name in asked:
+	    path = paths[name]
+	    assert path['kind'] == ('kernel alone' if name == 'veth' else 'redirection'
+	        if name in ('af_packet', 'af_xdp', 'pcap') else 'injection'), path
+	    assert path['runs'] or (path['why'] and path['how']), ('no reason', path)
+	    assert path['runs'] or path['why'] in table and path['how'] in table, path
+	    assert (name in header.split()) == path['runs'], (name, header)
+	measured = set()
+	for case in data['cases']:
+	    what = {key: case[key] for key in case if key != 'paths'}
+	    alone = case['test'] in ('tx', 'rx', 'load', 'idle', 'wake')
+	    there = [path['path'] for path in case['paths']]
+	    assert there == [name for name in asked if name != 'veth' or not alone], (there, what)
+	    for path in case['paths']:
+	        if case['primary'] in path['metrics']:
+	            measured.add((path['path'], case['test']))
+	        elif path['path'] not in runs:
+	            assert path['why'] and path['how'], ('no reason', path, what)
+	# What does not need two threads to run at once has a result everywhere.
+	for name in runs:
+	    for test in ('rtt',) if name == 'veth' else ('tx', 'idle'):
+	        assert (name, test) in measured, ('no result', name, test)
+END
+
+say "MTU, offloads and CPUs"
+first=$(awk '/^Cpus_allowed_list/ { print $2 }' /proc/self/status)
+first=${first%%[-,]*}
+"$perf" --mtu=600 --tests=tx --rounds=1 --duration=5 --cpus="$first" --paths=rtap,rtap-rw \
+	--json=$work/json "${memory[@]}" >$work/table 2>$work/errors ||
+	die "status $?: $(<$work/errors)"
+python3 - $work/json <<-'END' || die "not what it should be: $(<$work/table)"
+	import json, sys
+
+	data = json.load(open(sys.argv[1]))
+	assert data['machine']['cpus'] == 1, data['machine']
+	assert [case['len'] for case in data['cases']] == [64, 512, 614], data['cases']
+	for case in data['cases']:
+	    assert case['mtu'] == 600, case
+	    assert [path['path'] for path in case['paths']] == ['rtap', 'rtap-rw'], case
+	    assert all('ns' in path['metrics'] for path in case['paths']), case
+END
+"$perf" --list --tests=tcp --offloads=csum >$work/list
+if ! grep -q 'offloads checksum' $work/list || grep -q 'offloads o[nf]' $work/list; then
+	die "--offloads: $(<$work/list)"
+fi
+
+say "no io_uring, and no TAP"
+python3 "$(dirname "$0")/seccomp.py" io_uring_setup=EPERM -- "$perf" --tests=idle --rounds=1 \
+	--duration=5 --paths=rtap,rtap-sqpoll,net_tap --json=$work/uring "${memory[@]}" \
+	>$work/table 2>$work/errors || die "without io_uring: status $?: $(<$work/errors)"
+unshare --mount bash -c 'mount -t tmpfs tmpfs /dev/net && exec "$@"' - "$perf" --tests=rtt \
+	--rounds=1 --duration=5 --json=$work/tun "${memory[@]}" >$work/table 2>$work/errors ||
+	die "without TAP: status $?: $(<$work/errors)"
+python3 - $work/uring $work/tun <<-'END' || die "not what it should be"
+	import json, sys
+
+	uring, tun = [json.load(open(name)) for name in sys.argv[1:]]
+	paths = {path['name']: path for path in uring['paths']}
+	assert paths['rtap']['runs'] and 'io_uring' in paths['rtap']['note'], paths['rtap']
+	assert not paths['rtap-sqpoll']['runs'], paths['rtap-sqpoll']
+	assert 'io_uring' in paths['rtap-sqpoll']['why'], paths['rtap-sqpoll']
+	metrics = {path['path']: path['metrics'] for path in uring['cases'][0]['paths']}
+	assert 'ns' in metrics['rtap'] and not metrics['rtap-sqpoll'], metrics
+	paths = {path['name']: path for path in tun['paths']}
+	for name in ('rtap', 'net_tap', 'virtio_user'):
+	    assert paths[name].get('why') == 'no /dev/net/tun' or name == 'virtio_user', name
+	    assert not paths[name]['runs'] and paths[name]['how'], paths[name]
+	metrics = {path['path']: path['metrics'] for path in tun['cases'][0]['paths']}
+	assert 'p50_us' in metrics['veth'] and not metrics['rtap'], metrics
+END
+
+# A signal that ends it in the middle of traffic leaves nothing.
+for signal in INT TERM; do
+	say "SIG$signal"
+	env --default-signal=$signal "$perf" --tests=tcp "${memory[@]}" >$work/table \
+		2>$work/errors &
+	pid=$!
+	wait_for 60 grep -q '^1/' $work/errors || die "no progress: $(<$work/errors)"
+	sleep 0.3
+	kill -$signal $pid
+	status=0
+	wait $pid || status=$?
+	[[ $status -gt 128 ]] || die "SIG$signal: status $status: $(<$work/errors)"
+	gone()
+	{
+		[[ $(left) == "$before" ]]
+	}
+	wait_for 10 gone || die "SIG$signal leaves $(left)"
+done

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The rtap authors
+ */
+
+/* kpath-perf's results.[ch]: what is read out of what was measured. */
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../app/kpath-perf/results.h"
+#include "unit.h"
+
+#define NEARLY 1e-9
+
+/* What the rest of kpath-perf has */
+const struct test test_tcp, test_rtt, test_idle, test_rrul;
+const struct path_ops loop_ops;
+const unsigned int nb_cases = 2;
+
+void
+die(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	abort();
+}
+
+void
+machine_describe(struct machine *m __rte_unused, bool huge __rte_unused)
+{
+}
+
+static struct result
+make_result(enum metric metric, double value)
+{
+	struct result r = {0};
+	unsigned int m;
+
+	for (m = 0; m < M_MAX; m++)
+		r.value[m] = NAN;
+	r.value[metric] = value;
+	return r;
+}
+
+/*
+ * Tests
+ */
+
+static void
+test_jain(void)
+{
+	const double same[] = { 3, 3, 3, 3 }, one[] = { 0, 7, 0, 0 }, none[] = { 0, 0 };
+	const double two[] = { 1, 3 };
+
+	CU_ASSERT_DOUBLE_EQUAL(jain_index(same, 4), 1, NEARLY);
+	CU_ASSERT_DOUBLE_EQUAL(jain_index(one, 4), 0.25, NEARLY);
+	CU_ASSERT_DOUBLE_EQUAL(jain_index(two, 2), 0.8, NEARLY); /* 16 / (2 * 10) */
+	CU_ASSERT(isnan(jain_index(none, 2)));
+}
+
+/* 1 to 1000 us, in no order */
+static void
+test_percentiles(void)
+{
+	struct result r = make_result(M_NS, 0);
+	uint32_t times[1000];
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(times); i++)
+		times[i] = 1000 * (1 + i * 7 % 1000);
+	result_set_times(&r, M_IDLE_P50, times, RTE_DIM(times));
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_IDLE_P50], 501, NEARLY);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_IDLE_P99], 991, NEARLY);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_IDLE_P999], 1000, NEARLY);
+	CU_ASSERT(isnan(r.value[M_P50]));
+	result_set_times(&r, M_P50, times, RTE_DIM(times));
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_P50], 501, NEARLY);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_P99], 991, NEARLY);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_P999], 1000, NEARLY);
+}
+
+static void
+test_few_times(void)
+{
+	struct result r = make_result(M_NS, 0);
+	uint32_t times[KPERF_TIMES_MIN] = {0};
+
+	result_set_times(&r, M_P50, times, KPERF_TIMES_MIN - 1);
+	CU_ASSERT(isnan(r.value[M_P50]));
+	result_set_times(&r, M_P50, times, KPERF_TIMES_MIN);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_P50], 0, NEARLY);
+}
+
+/* Of 1000 ns, others have 100, user space 300, and threads of the kernel's 200. */
+static void
+test_cpu(void)
+{
+	const struct cpu_times cpu = { .all = 1000, .user = 300, .threads = 200 };
+	struct result r = make_result(M_NS, 0);
+
+	result_set_cpu(&r, &cpu, 100, 10);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_USER_NS], 30, NEARLY);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_SYSTEM_NS], 40, NEARLY);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_THREADS_NS], 20, NEARLY);
+	/* Clocks that do not agree: nothing is negative. */
+	result_set_cpu(&r, &cpu, 2000, 10);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_SYSTEM_NS], 0, NEARLY);
+}
+
+static void
+test_typical(void)
+{
+	static struct series s;
+
+	CU_ASSERT_PTR_NULL(typical_round(&s, M_P50));
+	s.rounds[s.n++] = make_result(M_P50, 9);
+	s.rounds[s.n++] = make_result(M_P50, NAN);
+	s.rounds[s.n++] = make_result(M_P50, 5);
+	s.rounds[s.n++] = make_result(M_P50, 1);
+	CU_ASSERT_PTR_EQUAL(typical_round(&s, M_P50), &s.rounds[2]);
+	CU_ASSERT_PTR_NULL(typical_round(&s, M_P99));
+}
+
+int
+main(void)
+{
+	CU_TestInfo tests[] = {
+		{ "fairness", test_jain },
+		{ "percentiles", test_percentiles },
+		{ "few times", test_few_times },
+		{ "CPU time", test_cpu },
+		{ "typical round", test_typical },
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{ "kpath-perf's results", NULL, NULL, NULL, NULL, tests },
+		CU_SUITE_INFO_NULL,
+	};
+
+	return unit_run(suites);
+}
