@@ -86,6 +86,8 @@ before=$(left)
 "$perf" --brief --rounds=1 --duration=20 --json $work/json "${memory[@]}" >$work/table \
 	2>$work/errors || die "status $?: $(tail -n 5 $work/errors)"
 [[ $(left) == "$before" ]] || die "left behind: $(left)"
+grep -q '^rrul  *p50 us ' $work/table || die "latency under load has another name: $(<$work/table)"
+! grep -E -e '-[0-9.]+x' $work/table || die "a ratio to a number that is less than nothing"
 grep -q '^1/[0-9]* tx .* left$' $work/errors || die "no progress: $(<$work/errors)"
 python3 - $work/json $work/table <<-'END' || die "not what it should be"
 	import json, sys
