@@ -4,8 +4,10 @@
 # make            build the plugin
 # make check      run the tests; as root: all of them
 # make demo       show what the driver does, as root
-# make paths      which path to the kernel is best here? As root: six minutes
+# make paths      which path to the kernel is best here? As root: ten minutes
 # make bench      the benchmark of the driver, as root: eight minutes, best on an idle machine
+# make record     measure all paths again, as root, and renew what kpath-perf's guide shows of it
+# make guide      only the latter: tables of doc/performance/, plots of the page in REPORT
 # make install    put the plugin where DPDK programs look for drivers
 # make clean      remove the build directory
 #
@@ -16,12 +18,13 @@ BUILD ?= build
 OPTIONS ?=
 BENCH ?=
 PATHS ?=
+REPORT ?= $(BUILD)/paths
 ifneq ($(origin CC),default)
 export CC
 endif
 
 .NOTPARALLEL:
-.PHONY: all setup check demo paths bench install clean
+.PHONY: all setup check demo paths bench record guide install clean
 
 all: $(BUILD)/build.ninja
 	meson compile -C $(BUILD)
@@ -45,6 +48,23 @@ paths: setup all
 bench: setup all
 	$(BUILD)/app/kpath-perf --bench --json=$(BUILD)/kpath-perf.json $(BENCH)
 	devtools/bench-tables.py --readme $(BUILD)/kpath-perf.json
+
+# Pictures of the page, and what the guide calls them
+PLOTS = plot-tx-ns=kpath_tx plot-rx-cpu-ns=kpath_rx plot-tcp-gbps=kpath_tcp \
+	plot-rtt-p50-us=kpath_rtt plot-rrul-p50-us=kpath_rrul time-rrul-1-rtap-ms=kpath_rrul_ms \
+	time-rrul-1-rtap-Mb-s=kpath_rrul_mbps topology-rtap=kpath_injection \
+	topology-virtio-user=kpath_vhost topology-af-packet=kpath_redirection \
+	topology-veth=kpath_kernel
+
+record: setup all
+	$(BUILD)/app/kpath-perf --json=doc/performance/paths.json --report=$(REPORT) $(PATHS)
+	$(BUILD)/app/kpath-perf --features --json=doc/performance/features.json
+	$(MAKE) guide
+
+guide:
+	devtools/report-plots.py $(REPORT)/index.html doc/guides/tools/img $(PLOTS)
+	devtools/paths-tables.py --write doc/performance/paths.json \
+		doc/performance/features.json doc/guides/tools/kpath-perf.rst
 
 install: all
 	meson install -C $(BUILD) --no-rebuild

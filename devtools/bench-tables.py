@@ -12,7 +12,7 @@ bench-tables.py FILE DOC...     check that the tables in these documents are mad
 import pathlib
 import sys
 
-from bench_json import BEST_LOOP, find, load, median, times_better
+from bench_json import BEST_LOOP, find, load, median, rst, times_better
 
 TX64 = {'len': 64, 'burst': 32, 'queues': 1, 'to': 'nobody'}
 RX64 = {'len': 64, 'burst': 32, 'queues': 1, 'gso': False}
@@ -164,21 +164,6 @@ def markdown(header, rows):
 
     rule = '|'.join('-' * (len(part)) for part in line(header).split('|')[1:-1])
     return '\n'.join([line(header), f'|{rule}|'] + [line(row) for row in rows]) + '\n'
-
-
-def rst(label, caption, header, rows):
-    widths = [max(8, *(len(row[i]) for row in [header] + rows)) for i in range(len(header))]
-
-    def rule(char):
-        return '   +' + '+'.join(char * (width + 2) for width in widths) + '+'
-
-    def line(cells):
-        return '   |' + '|'.join(f' {text:{width}} ' for text, width in zip(cells, widths)) + '|'
-
-    out = [f'.. _{label}:', '', f'.. table:: {caption}', '', rule('-'), line(header), rule('=')]
-    for row in rows:
-        out += [line(row), rule('-')]
-    return '\n'.join(out) + '\n'
 
 
 def text_figures(data):

@@ -53,3 +53,19 @@ def times_better(case, path, other, metric):
     if not ours or not theirs:
         return None
     return ours / theirs if metric in MORE_IS_BETTER else theirs / ours
+
+
+def rst(label, caption, header, rows):
+    """A table of a guide."""
+    widths = [max(8, *(len(row[i]) for row in [header] + rows)) for i in range(len(header))]
+
+    def rule(char):
+        return '   +' + '+'.join(char * (width + 2) for width in widths) + '+'
+
+    def line(cells):
+        return '   |' + '|'.join(f' {text:{width}} ' for text, width in zip(cells, widths)) + '|'
+
+    out = [f'.. _{label}:', '', f'.. table:: {caption}', '', rule('-'), line(header), rule('=')]
+    for row in rows:
+        out += [line(row), rule('-')]
+    return '\n'.join(out) + '\n'

@@ -175,6 +175,15 @@ check_scripts() {
 		shellcheck --format=gcc --severity=warning --exclude=SC2034,SC2154 "$@" || true
 }
 
+# Tables of the documentation are made of what was measured
+check_figures() {
+	command -v python3 > /dev/null || return 0
+	PYTHONDONTWRITEBYTECODE=1 devtools/bench-tables.py doc/performance/kpath-perf.json \
+		README.md doc/guides/nics/rtap.rst 2>&1 || true
+	PYTHONDONTWRITEBYTECODE=1 devtools/paths-tables.py doc/performance/paths.json \
+		doc/performance/features.json doc/guides/tools/kpath-perf.rst 2>&1 || true
+}
+
 # Headline and body of every commit since the last release that changes files
 check_commits() {
 	local release range=HEAD
@@ -237,6 +246,7 @@ check_commits() {
 	check_includes "${code[@]}"
 	check_lists "${builds[@]}"
 	check_scripts "${scripts[@]}"
+	check_figures
 	check_commits
 } > "$findings"
 

@@ -3,7 +3,9 @@
 # Copyright(c) 2026 The rtap authors
 """The plots and drawings of a page that "kpath-perf --report=DIR" has written.
 
-report-plots.py PAGE DIRECTORY   write each <svg id="X"> as DIRECTORY/X.svg, on a white ground
+report-plots.py PAGE DIRECTORY              write each <svg id="X"> as DIRECTORY/X.svg, on a
+                                            white ground
+report-plots.py PAGE DIRECTORY X=NAME...    only these, as DIRECTORY/NAME.svg
 """
 
 import pathlib
@@ -29,10 +31,19 @@ def take_out(svg, file):
     file.write_text(ET.tostring(svg, encoding='unicode'), encoding='utf-8')
 
 
-if len(sys.argv) != 3:
-    sys.exit(__doc__)
-ET.register_namespace('', NAMESPACE)
-directory = pathlib.Path(sys.argv[2])
-directory.mkdir(parents=True, exist_ok=True)
-for picture in ET.parse(sys.argv[1]).getroot().iter(SVG + 'svg'):
-    take_out(picture, directory / (picture.get('id') + '.svg'))
+def main(args):
+    if len(args) < 2 or not all('=' in word for word in args[2:]):
+        sys.exit(__doc__)
+    ET.register_namespace('', NAMESPACE)
+    directory = pathlib.Path(args[1])
+    pictures = {svg.get('id'): svg for svg in ET.parse(args[0]).getroot().iter(SVG + 'svg')}
+    names = dict(word.split('=', 1) for word in args[2:]) or {name: name for name in pictures}
+    missing = [name for name in names if name not in pictures]
+    if missing:
+        sys.exit(f'{args[0]} has no {", ".join(missing)}; it has {", ".join(pictures)}')
+    directory.mkdir(parents=True, exist_ok=True)
+    for picture, name in names.items():
+        take_out(pictures[picture], directory / f'{name}.svg')
+
+
+main(sys.argv[1:])

@@ -373,7 +373,8 @@ case_print_short(char *text, size_t size, const struct bench_case *c)
 	};
 	const struct params *p = &c->params;
 
-	if (p->streams != 0)
+	/* Latency under load is one case only. */
+	if (p->streams != 0 && !c->test->unhurried)
 		snprintf(text, size, "%s %u %s %s", c->test->name, p->streams,
 			directions[p->direction], offloads[p->offload]);
 	else if (c->test->pair || c->test->unhurried)

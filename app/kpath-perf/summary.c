@@ -113,7 +113,8 @@ print_values(const struct results *results, const struct measured *m, enum metri
 static int
 print_ratio(char *text, size_t size, double times)
 {
-	if (!isfinite(times) || times == 0)
+	/* What a load adds may be less than nothing: of that, there are no multiples. */
+	if (!isfinite(times) || times <= 0)
 		return snprintf(text, size, " -");
 	return snprintf(text, size, times < 10 ? " %.2fx" : " %.0fx", times);
 }
@@ -157,7 +158,7 @@ has_ratios(const struct measured *m, enum metric metric)
 		const struct series *s = &m->series[i], *to = s != tap ? tap : kernel;
 		double times = times_better(metric, s, to);
 
-		if (s != to && isfinite(times) && times != 0)
+		if (s != to && isfinite(times) && times > 0)
 			return true;
 	}
 	return false;

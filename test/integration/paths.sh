@@ -86,6 +86,8 @@ before=$(left)
 "$perf" --brief --rounds=1 --duration=20 --json $work/json "${memory[@]}" >$work/table \
 	2>$work/errors || die "status $?: $(tail -n 5 $work/errors)"
 [[ $(left) == "$before" ]] || die "left behind: $(left)"
+grep -q '^rrul  *p50 us ' $work/table || die "latency under load has another name: $(<$work/table)"
+! grep -E -e '-[0-9.]+x' $work/table || die "a ratio to a number that is less than nothing"
 grep -q '^1/[0-9]* tx .* left$' $work/errors || die "no progress: $(<$work/errors)"
 python3 - $work/json $work/table <<-'END' || die "not what it should be"
 	import json, sys
@@ -120,6 +122,17 @@ python3 - $work/json $work/table <<-'END' || die "not what it should be"
 	    for test in ('rtt',) if name == 'veth' else ('tx', 'idle'):
 	        assert (name, test) in measured, ('no result', name, test)
 END
+
+say "tables of the guide"
+export PYTHONDONTWRITEBYTECODE=1
+"$top/devtools/paths-tables.py" $work/json >$work/tables || die "no tables for the guide"
+for words in 'table_kpath_machine' '| 64 B into the kernel, ns ' '| there and back, us '; do
+	grep -q -e "$words" $work/tables || die "no $words: $(<$work/tables)"
+done
+printf '.. _table_kpath_results:\n\n   +---+\n   | x |\n   +---+\n\nThe end\n' >$work/guide.rst
+! "$top/devtools/paths-tables.py" $work/json $work/guide.rst >$work/out ||
+	die "finds no fault in $(<$work/guide.rst)"
+grep -q 'guide.rst:1: table_kpath_results ' $work/out || die "finds another fault: $(<$work/out)"
 
 say "MTU, offloads and CPUs"
 first=$(awk '/^Cpus_allowed_list/ { print $2 }' /proc/self/status)

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The rtap authors
+"""The tables of kpath-perf's guide, from what "kpath-perf --json=FILE" has written, without and
+with --features.
+
+paths-tables.py FILE...                     the tables
+paths-tables.py FILE... GUIDE.rst           check that the guide has these tables: one that
+                                            differs is named, and the exit status is 1
+paths-tables.py --write FILE... GUIDE.rst   put them into the guide, in place of those it has
+"""
+
+import pathlib
+import sys
+
+from bench_json import figures, find, load, rst, times_better
+
+COMMAND = 'devtools/paths-tables.py --write doc/performance/paths.json ' \
+    'doc/performance/features.json doc/guides/tools/kpath-perf.rst'
+PATHS = ('rtap', 'net_tap', 'virtio_user', 'af_packet', 'af_xdp', 'pcap', 'veth')
+KERNEL = 'veth'
+# As the program marks it: a middle half that is wider than that part of the median
+WIDE = 0.15
+
+
+def tcp(streams, direction, offload):
+    return {'streams': streams, 'direction': direction, 'offload': offload}
+
+
+# What is measured: name, test, case, metric, unit, digits, whether ratios are of it
+ROWS = (
+    ('64 B into the kernel', 'tx', {'len': 64}, 'ns', 'ns', 0, True),
+    ('', 'tx', {'len': 64}, 'cpu_ns', 'CPU ns', 0, False),
+    ('', 'tx', {'len': 64}, 'syscalls', 'calls', 3, False),
+    ('512 B into the kernel', 'tx', {'len': 512}, 'ns', 'ns', 0, False),
+    ('1514 B into the kernel', 'tx', {'len': 1514}, 'ns', 'ns', 0, True),
+    ('9018 B into the kernel', 'tx', {'len': 9018}, 'ns', 'ns', 0, True),
+    ('64 B out of the kernel', 'rx', {'len': 64}, 'ns', 'ns', 0, False),
+    ('', 'rx', {'len': 64}, 'cpu_ns', 'CPU ns', 0, True),
+    ('', 'rx', {'len': 64}, 'syscalls', 'calls', 3, False),
+    ('512 B out of the kernel', 'rx', {'len': 512}, 'cpu_ns', 'CPU ns', 0, False),
+    ('1514 B out of the kernel', 'rx', {'len': 1514}, 'cpu_ns', 'CPU ns', 0, True),
+    ('9018 B out of the kernel', 'rx', {'len': 9018}, 'cpu_ns', 'CPU ns', 0, True),
+    ('64 B out, under load', 'load', {'len': 64}, 'mpps', 'Mpps', 3, True),
+    ('1514 B out, under load', 'load', {'len': 1514}, 'mpps', 'Mpps', 3, True),
+    ('poll of an idle queue', 'idle', {}, 'ns', 'ns', 0, True),
+    ('', 'idle', {}, 'syscalls', 'calls', 3, False),
+    ('sleeping application', 'idle', {}, 'sleep_cpu_percent', 'CPU %', 2, False),
+    ('wake-up', 'wake', {}, 'p50_us', 'us', 0, True),
+    ('wake-up, 99 %', 'wake', {}, 'p99_us', 'us', 0, False),
+    ('there and back', 'rtt', {}, 'p50_us', 'us', 0, True),
+    ('there and back, 99 %', 'rtt', {}, 'p99_us', 'us', 0, False),
+    ('there and back, 99.9 %', 'rtt', {}, 'p999_us', 'us', 0, False),
+    ('TCP, 1 stream, off', 'tcp', tcp(1, 'up', 'off'), 'gbps', 'Gb/s', 2, True),
+    ('', 'tcp', tcp(1, 'up', 'off'), 'cpu_s_per_gb', 'CPU s/GB', 2, False),
+    ('TCP, 1 stream, checksums', 'tcp', tcp(1, 'up', 'csum'), 'gbps', 'Gb/s', 2, True),
+    ('TCP, 1 stream, all', 'tcp', tcp(1, 'up', 'all'), 'gbps', 'Gb/s', 2, True),
+    ('', 'tcp', tcp(1, 'up', 'all'), 'cpu_s_per_gb', 'CPU s/GB', 2, False),
+    ('TCP, 1 stream each way, all', 'tcp', tcp(1, 'both', 'all'), 'gbps', 'Gb/s', 2, True),
+    ('TCP, 4 streams, off', 'tcp', tcp(4, 'up', 'off'), 'gbps', 'Gb/s', 2, True),
+    ('TCP, 4 streams, checksums', 'tcp', tcp(4, 'up', 'csum'), 'gbps', 'Gb/s', 2, False),
+    ('TCP, 4 streams, all', 'tcp', tcp(4, 'up', 'all'), 'gbps', 'Gb/s', 2, True),
+    ('TCP, 4 streams each way, off', 'tcp', tcp(4, 'both', 'off'), 'gbps', 'Gb/s', 2, False),
+    ('TCP, 4 streams each way, all', 'tcp', tcp(4, 'both', 'all'), 'gbps', 'Gb/s', 2, True),
+    ('under load, there and back', 'rrul', {}, 'p50_us', 'us', 0, True),
+    ('under load, 99 %', 'rrul', {}, 'p99_us', 'us', 0, False),
+    ('added by the load', 'rrul', {}, 'added_us', 'us', 0, False),
+    ('throughput of the load', 'rrul', {}, 'gbps', 'Gb/s', 2, True),
+    ('fairness', 'rrul', {}, 'jain', 'index', 3, False),
+)
+
+FEATURES = (
+    ('calls into the kernel', 'tx_calls'),
+    ('calls out of the kernel', 'rx_calls'),
+    ('made of', 'made_of'),
+    ('threads of the kernel', 'threads'),
+    ('checksums left to the kernel', 'csum_in'),
+    ('checksums left to DPDK', 'csum_out'),
+    ('TSO', 'tso'),
+    ('LRO', 'lro'),
+    ('time stamps', 'timestamps'),
+    ('wakes a sleeper', 'wakes'),
+)
+
+
+def running(data):
+    known = {path['name']: path['runs'] for path in data['paths']}
+    return [path for path in PATHS if known.get(path)]
+
+
+def cell(figure, digits):
+    if figure is None:
+        return '-'
+    wide = figure['high'] - figure['low'] > WIDE * abs(figure['median'])
+    return f"{figure['median']:.{digits}f}" + ('!' if wide else '')
+
+
+def results(data):
+    paths, rows, last = running(data), [], ''
+    for name, test, wanted, metric, unit, digits, _ in ROWS:
+        case = find(data, test, wanted)
+        cells = [cell(figures(case, path, metric), digits) for path in paths]
+        last = name or last
+        if any(text != '-' for text in cells):
+            rows.append([f'{last}, {unit}'] + cells)
+    return ['Medians'] + paths, rows
+
+
+def ratios(data, yardstick):
+    paths, rows = [path for path in running(data) if path != yardstick], []
+    for name, test, wanted, metric, unit, _, of_it in ROWS:
+        case = find(data, test, wanted)
+        if not of_it or figures(case, yardstick, metric) is None:
+            continue
+        times = [times_better(case, path, yardstick, metric) for path in paths]
+        label = next(row[0] for row in ROWS if row[0] and row[1:3] == (test, wanted)) \
+            if name == '' else name
+        rows.append([f'{label}, {unit}'] +
+                    ['-' if value is None else f'{value:.2f}' for value in times])
+    return [f'Times better than {yardstick}'] + paths, rows
+
+
+def machine(data):
+    m = data['machine']
+    rows = [
+        ['CPU', f"{m['model']}, {m['cpus']} CPUs, {m['cores']} cores"],
+        ['Memory', f"{m['memory']}, DPDK's in pages of {m['pages']}"],
+        ['Linux', m['kernel']],
+        ['DPDK, liburing', f"{m['dpdk']}, {m['liburing']}"],
+        ['Rounds', f"{data['rounds']} of {data['ms']} ms, latency under load: " +
+         next((f"{case['rounds']}, of which each has {20 * case['ms'] / 1000:g} s of load"
+               for case in data['cases'] if case['test'] == 'rrul'), 'none')],
+    ]
+    for path in data['paths']:
+        if path['name'] in PATHS and not path['runs']:
+            rows.append([path['name'], f"not measured: {path['why']}"])
+    return ['Machine', ''], rows
+
+
+def features(data):
+    seen = [path for path in data['features'] if path['path'] in PATHS and 'why' not in path]
+    return ([''] + [path['path'] for path in seen],
+            [[name] + [path[key] for path in seen] for name, key in FEATURES])
+
+
+# Label, caption, what makes it, of a file that has this
+GUIDE = (
+    ('table_kpath_machine', 'Where this was measured', machine, 'cases'),
+    ('table_kpath_features', 'What each path does, as seen by --features', features, 'features'),
+    ('table_kpath_results', 'What was measured; an exclamation mark: the rounds differ much',
+     results, 'cases'),
+    ('table_kpath_ratios', 'How many times better than net_tap',
+     lambda data: ratios(data, 'net_tap'), 'cases'),
+    ('table_kpath_kernel', 'How many times better than the kernel alone',
+     lambda data: ratios(data, KERNEL), 'cases'),
+)
+
+
+def tables(data):
+    """Of each that there are data for: the label, and the lines."""
+    for label, caption, make, key in GUIDE:
+        if key in data:
+            yield label, rst(label, caption, *make(data)).rstrip('\n').split('\n')
+
+
+def find_table(lines, label):
+    """Where it begins, and where it ends; None if there is none."""
+    mark = f'.. _{label}:'
+    if mark not in lines:
+        return None
+    start = lines.index(mark)
+    end = start
+    while end < len(lines) and not lines[end].startswith('   +'):
+        end += 1
+    while end < len(lines) and lines[end].startswith(('   +', '   |')):
+        end += 1
+    return start, end
+
+
+def update(data, guide, write):
+    """Returns what is wrong, a line for each table."""
+    file = pathlib.Path(guide)
+    lines = file.read_text(encoding='utf-8').split('\n')
+    wrong = []
+    for label, table in tables(data):
+        found = find_table(lines, label)
+        if found is None:
+            wrong.append(f'{guide}:1: there is no {label}')
+            continue
+        start, end = found
+        if not write and lines[start:end] != table:
+            wrong.append(f'{guide}:{start + 1}: {label} is of other figures: run {COMMAND}')
+        lines[start:end] = table
+    if write and not wrong:
+        file.write_text('\n'.join(lines), encoding='utf-8')
+    return wrong
+
+
+def main(args):
+    write = args[:1] == ['--write']
+    guides = [name for name in args if name.endswith('.rst')]
+    files = [name for name in args[write:] if name not in guides]
+    if not files or (write and not guides) or any(name.startswith('-') for name in files):
+        sys.exit(__doc__)
+    data = {}
+    for name in files:
+        data.update(load(name))
+    wrong = [line for guide in guides for line in update(data, guide, write)]
+    if not guides:
+        print('\n\n'.join('\n'.join(table) for _, table in tables(data)))
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+sys.exit(main(sys.argv[1:]))
