@@ -66,7 +66,7 @@ selftest_skip(const struct path *path, const char *what, const char *why)
 
 static struct {
 	unsigned int us;	/* sleeps so long in each burst */
-	unsigned int nth;	/* loses every nth packet; 0: none */
+	unsigned int nth;	/* loses one for each nth packet; 0: none */
 	uint64_t packets;	/* seen so far */
 } fault;
 
@@ -84,11 +84,11 @@ lost_of(unsigned int n)
 static unsigned int
 faulty_tx(struct port *port, unsigned int queue, unsigned int n)
 {
-	unsigned int lost = lost_of(n);
-
 	if (fault.us != 0)
 		rte_delay_us_block(fault.us);
-	return dpdk_ops.tx(port, queue, n - lost) + lost;
+	/* One more than were sent is said to be. What a full ring refuses is no packet lost. */
+	n = dpdk_ops.tx(port, queue, n);
+	return n + lost_of(n);
 }
 
 static unsigned int
@@ -213,13 +213,19 @@ check_latency(const struct path *path, unsigned int subnet)
 {
 	static const struct bench_case c = { .test = &test_rtt, .params = { 64, 32, 1 } };
 	struct port ports[2];
+	unsigned int us;
 
 	if (!open_ports(ports, &c, path, path, subnet)) {
 		selftest_skip(path, "latency", ports[0].why);
 		return;
 	}
+	/*
+	 * Threads of the kernel's that wait for a CPU, as those of vhost-net do where there are
+	 * few, hide a shorter sleep than that: the time in which they wait is slept in.
+	 */
+	us = RTE_MAX((double)LATENCY_SLEEP_US, measure_once(&test_rtt, ports, M_P50));
 	/* There, and back */
-	check_sleep(&test_rtt, ports, M_P50, LATENCY_SLEEP_US, 2 * LATENCY_SLEEP_US);
+	check_sleep(&test_rtt, ports, M_P50, us, 2.0 * us);
 	close_path(ports, &c);
 }
 
