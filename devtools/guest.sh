@@ -152,8 +152,8 @@ make_initrd() { # COMMAND ARGUMENT...
 		mkdir -p /files/lib/modules
 		ln -s '$kernel/lib/modules/$version' /files/lib/modules
 		cp /command /files/run/command
-		enter="env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-			chroot /files"
+		path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+		enter="env -i HOME=/root PATH=\$path chroot /files"
 		\$enter modprobe -a tun vhost_net
 		ifconfig lo 127.0.0.1
 		stty -F /files/dev/ttyS1 raw
