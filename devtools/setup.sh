@@ -9,9 +9,10 @@
 set -euo pipefail
 export LC_ALL=C
 
-usage="usage: ${0##*/} [--build | --ci | --dpdk-source]
+usage="usage: ${0##*/} [--build | --guest | --ci | --dpdk-source]
 	(none)         all that 'make check' and 'make demo' need
 	--build        only what 'make' needs
+	--guest        also what devtools/guest.sh needs, to run tests under other kernels
 	--ci           also the second compiler, the style checkers and what DPDK's own build needs
 	--dpdk-source  unpack the complete source of the installed DPDK and print its directory"
 
@@ -20,6 +21,7 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config python3-pyelftools xz
 run_packages=(dpdk-dev ethtool iperf3 iproute2 iputils-ping kmod nftables openssl procps python3
 	socat strace tcpdump util-linux)
 ci_packages=(clang clang-tidy dpkg-dev git libclang-rt-dev libnuma-dev libpcap-dev shellcheck)
+guest_packages=(busybox-static cpio kmod qemu-system-x86 xz-utils)
 
 # A quarter of the free memory is lent to DPDK, but no more than this.
 huge_kb_wanted=$((1024 * 1024))
@@ -236,17 +238,24 @@ reserve_huge_pages() {
 
 goal=${1:-run}
 case $goal in
-run | --build | --ci | --dpdk-source) ;;
+run | --build | --guest | --ci | --dpdk-source) ;;
 -h | --help) echo "$usage"; exit 0 ;;
 *) echo "$usage" >&2; exit 2 ;;
 esac
 
 packages=("${build_packages[@]}")
 [ "$goal" = --build ] || packages+=("${run_packages[@]}")
-case $goal in --ci | --dpdk-source) packages+=("${ci_packages[@]}") ;; esac
+case $goal in
+--guest) packages+=("${guest_packages[@]}") ;;
+--ci | --dpdk-source) packages+=("${ci_packages[@]}") ;;
+esac
 
 if command -v dpkg-query > /dev/null && command -v apt-get > /dev/null; then
 	install_packages "${packages[@]}"
+	# Older releases have it in a package of QEMU's.
+	if [ "$goal" = --guest ] && [ ! -x /usr/lib/qemu/virtiofsd ]; then
+		install_packages virtiofsd
+	fi
 else
 	check_without_dpkg
 fi
