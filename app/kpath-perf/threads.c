@@ -206,8 +206,12 @@ threads_divert_signals(void)
 	pthread_t thread;
 	int sig;
 
+	/*
+	 * The kernel sends it in place of a signal for which there is no room in the queue, and it
+	 * ends a process. Those in the queue say the same.
+	 */
+	signal(SIGIO, SIG_IGN);
 	sigemptyset(&signals);
-	sigaddset(&signals, SIGIO);
 	for (sig = SIGRTMIN; sig <= SIGRTMAX; sig++)
 		sigaddset(&signals, sig);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
