@@ -64,7 +64,7 @@ selftest_skip(const struct path *path, const char *what, const char *why)
 
 static struct {
 	unsigned int us;	/* sleeps so long in each burst */
-	unsigned int nth;	/* loses every nth packet; 0: none */
+	unsigned int nth;	/* loses one for each nth packet; 0: none */
 	uint64_t packets;	/* seen so far */
 } fault;
 
@@ -82,11 +82,11 @@ lost_of(unsigned int n)
 static unsigned int
 faulty_tx(struct port *port, unsigned int queue, unsigned int n)
 {
-	unsigned int lost = lost_of(n);
-
 	if (fault.us != 0)
 		rte_delay_us_block(fault.us);
-	return dpdk_ops.tx(port, queue, n - lost) + lost;
+	/* One more than were sent is said to be. What a full ring refuses is no packet lost. */
+	n = dpdk_ops.tx(port, queue, n);
+	return n + lost_of(n);
 }
 
 static unsigned int
@@ -134,6 +134,8 @@ measure_once(const struct test *test, struct port *ports, enum metric metric)
 	for (m = 0; m < M_MAX; m++)
 		result.value[m] = NAN;
 	test->measure(ports, ROUND_NS, &result);
+	/* As between rounds: what is still under way would be counted in the next. */
+	usleep(SETTLE_US);
 	return result.value[metric];
 }
 
@@ -160,9 +162,10 @@ measure_both(const struct test *test, struct port *ports, enum metric metric, un
 }
 
 static void
-check_sleep(const struct test *test, struct port *ports, enum metric metric, double added)
+check_sleep(const struct test *test, struct port *ports, enum metric metric, unsigned int us,
+		double added)
 {
-	struct both v = measure_both(test, ports, metric, SLEEP_US, 0);
+	struct both v = measure_both(test, ports, metric, us, 0);
 	double rise = v.faulty - v.clean;
 	char what[64];
 
@@ -198,9 +201,9 @@ check_metrics(const struct path *path, unsigned int subnet)
 		selftest_skip(path, "metrics", ports[0].why);
 		return;
 	}
-	check_sleep(&test_tx, ports, M_NS, added);
+	check_sleep(&test_tx, ports, M_NS, SLEEP_US, added);
 	check_drop(&test_tx, ports, 1e3 / 2048);
-	check_sleep(&test_rx, ports, M_NS, added);
+	check_sleep(&test_rx, ports, M_NS, SLEEP_US, added);
 	check_drop(&test_rx, ports, 1e3 / DPDK_VETH_FILL);
 	close_path(ports, &c);
 }
@@ -210,13 +213,19 @@ check_latency(const struct path *path, unsigned int subnet)
 {
 	static const struct bench_case c = { .test = &test_rtt, .params = { 64, 32, 1 } };
 	struct port ports[2];
+	unsigned int us;
 
 	if (!open_ports(ports, &c, path, path, subnet)) {
 		selftest_skip(path, "latency", ports[0].why);
 		return;
 	}
+	/*
+	 * Threads of the kernel's that wait for a CPU, as those of vhost-net do where there are
+	 * few, hide a shorter sleep than that: the time in which they wait is slept in.
+	 */
+	us = RTE_MAX((double)SLEEP_US, measure_once(&test_rtt, ports, M_P50));
 	/* There, and back */
-	check_sleep(&test_rtt, ports, M_P50, 2 * SLEEP_US);
+	check_sleep(&test_rtt, ports, M_P50, us, 2.0 * us);
 	close_path(ports, &c);
 }
 
