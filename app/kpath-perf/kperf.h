@@ -324,6 +324,9 @@ extern const unsigned int nb_cases;
 
 /* main.c */
 
+/* Between two rounds, until nothing is under way and threads of the kernel's are asleep */
+#define SETTLE_US 15000
+
 /** End with a message. */
 void die(const char *format, ...) __rte_format_printf(1, 2) __rte_noreturn;
 

@@ -15,7 +15,6 @@
 #include "results.h"
 
 #define TXQLEN 4096
-#define SETTLE_US 15000
 
 void
 die(const char *format, ...)

@@ -136,6 +136,8 @@ measure_once(const struct test *test, struct port *ports, enum metric metric)
 	for (m = 0; m < M_MAX; m++)
 		result.value[m] = NAN;
 	test->measure(ports, ROUND_NS, &result);
+	/* As between rounds: what is still under way would be counted in the next. */
+	usleep(SETTLE_US);
 	return result.value[metric];
 }
 
