@@ -2,10 +2,11 @@
 # Copyright(c) 2026 The rtap authors
 
 # make            build the plugin
-# make check      run the tests; as root: all of them
+# make check      run the tests; as root: all but those of "make guest"
 # make demo       show what the driver does, as root
 # make paths      which path to the kernel is best here? As root: ten minutes
 # make bench      the benchmark of the driver, as root: eight minutes, best on an idle machine
+# make guest      run those tests that need other kernels, in an emulator
 # make record     measure all paths again, as root, and renew what kpath-perf's guide shows of it
 # make guide      only the latter: tables of doc/performance/, plots of the page in REPORT
 # make install    put the plugin where DPDK programs look for drivers
@@ -24,7 +25,7 @@ export CC
 endif
 
 .NOTPARALLEL:
-.PHONY: all setup check demo paths bench record guide install clean
+.PHONY: all setup check demo paths bench guest record guide install clean
 
 all: $(BUILD)/build.ninja
 	meson compile -C $(BUILD)
@@ -55,6 +56,10 @@ PLOTS = plot-tx-ns=kpath_tx plot-rx-cpu-ns=kpath_rx plot-tcp-gbps=kpath_tcp \
 	time-rrul-1-rtap-Mb-s=kpath_rrul_mbps topology-rtap=kpath_injection \
 	topology-virtio-user=kpath_vhost topology-af-packet=kpath_redirection \
 	topology-veth=kpath_kernel
+
+guest: all
+	devtools/setup.sh --guest
+	meson test -C $(BUILD) --no-rebuild --print-errorlogs --suite guest
 
 record: setup all
 	$(BUILD)/app/kpath-perf --json=doc/performance/paths.json --report=$(REPORT) $(PATHS)
