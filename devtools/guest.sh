@@ -154,7 +154,7 @@ make_initrd() { # COMMAND ARGUMENT...
 		cp /command /files/run/command
 		path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 		enter="env -i HOME=/root PATH=\$path chroot /files"
-		\$enter modprobe -a tun vhost_net
+		\$enter modprobe -a tun vhost_net veth
 		ifconfig lo 127.0.0.1
 		stty -F /files/dev/ttyS1 raw
 		echo started > /files/dev/ttyS2
