@@ -7,7 +7,7 @@
 # make paths      which path to the kernel is best here? As root: ten minutes
 # make bench      the benchmark of the driver, as root: eight minutes, best on an idle machine
 # make guest      run those tests that need other kernels, in an emulator
-# make record     measure all paths again, as root, and renew what kpath-perf's guide shows of it
+# make record     measure all paths again, as root, and what kpath-perf's guide shows of it: 25 min
 # make guide      only the latter: tables of doc/performance/, plots of the page in REPORT
 # make install    put the plugin where DPDK programs look for drivers
 # make clean      remove the build directory
@@ -64,12 +64,16 @@ guest: all
 record: setup all
 	$(BUILD)/app/kpath-perf --json=doc/performance/paths.json --report=$(REPORT) $(PATHS)
 	$(BUILD)/app/kpath-perf --features --json=doc/performance/features.json
+	devtools/setup.sh --guest
+	devtools/guest-json.sh doc/performance/guest.json $(BUILD)/app/kpath-perf --brief \
+		--tests=tx,rx,tcp --paths=rtap,net_tap,virtio_user,veth --rounds=5 --duration=300
+	devtools/guest-json.sh doc/performance/guest-features.json $(BUILD)/app/kpath-perf \
+		--features --paths=virtio_user
 	$(MAKE) guide
 
 guide:
 	devtools/report-plots.py $(REPORT)/index.html doc/guides/tools/img $(PLOTS)
-	devtools/paths-tables.py --write doc/performance/paths.json \
-		doc/performance/features.json doc/guides/tools/kpath-perf.rst
+	devtools/paths-tables.py --write doc/performance doc/guides/tools/kpath-perf.rst
 
 install: all
 	meson install -C $(BUILD) --no-rebuild

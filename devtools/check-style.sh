@@ -180,8 +180,8 @@ check_figures() {
 	command -v python3 > /dev/null || return 0
 	PYTHONDONTWRITEBYTECODE=1 devtools/bench-tables.py doc/performance/kpath-perf.json \
 		README.md doc/guides/nics/rtap.rst 2>&1 || true
-	PYTHONDONTWRITEBYTECODE=1 devtools/paths-tables.py doc/performance/paths.json \
-		doc/performance/features.json doc/guides/tools/kpath-perf.rst 2>&1 || true
+	PYTHONDONTWRITEBYTECODE=1 devtools/paths-tables.py doc/performance \
+		doc/guides/tools/kpath-perf.rst 2>&1 || true
 }
 
 # Headline and body of every commit since the last release that changes files

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The rtap authors
-"""The tables of kpath-perf's guide, from what "kpath-perf --json=FILE" has written, without and
-with --features.
+"""The tables of kpath-perf's guide, from what "make record" has written into a directory.
 
-paths-tables.py FILE...                     the tables
-paths-tables.py FILE... GUIDE.rst           check that the guide has these tables: one that
-                                            differs is named, and the exit status is 1
-paths-tables.py --write FILE... GUIDE.rst   put them into the guide, in place of those it has
+paths-tables.py DIRECTORY                     the tables
+paths-tables.py DIRECTORY GUIDE.rst           check that the guide has these tables: one that
+                                              differs is named, and the exit status is 1
+paths-tables.py --write DIRECTORY GUIDE.rst   put them into the guide, in place of those it has
 """
 
 import pathlib
@@ -15,8 +14,7 @@ import sys
 
 from bench_json import figures, find, load, rst, times_better
 
-COMMAND = 'devtools/paths-tables.py --write doc/performance/paths.json ' \
-    'doc/performance/features.json doc/guides/tools/kpath-perf.rst'
+COMMAND = 'devtools/paths-tables.py --write doc/performance doc/guides/tools/kpath-perf.rst'
 PATHS = ('rtap', 'net_tap', 'virtio_user', 'af_packet', 'af_xdp', 'pcap', 'veth')
 KERNEL = 'veth'
 # As the program marks it: a middle half that is wider than that part of the median
@@ -107,7 +105,9 @@ def results(data):
 
 
 def ratios(data, yardstick):
-    paths, rows = [path for path in running(data) if path != yardstick], []
+    measured = {path['path'] for case in data['cases'] for path in case['paths']}
+    paths = [path for path in running(data) if path in measured and path != yardstick]
+    rows = []
     for name, test, wanted, metric, unit, _, of_it in ROWS:
         case = find(data, test, wanted)
         if not of_it or figures(case, yardstick, metric) is None:
@@ -137,30 +137,36 @@ def machine(data):
     return ['Machine', ''], rows
 
 
-def features(data):
-    seen = [path for path in data['features'] if path['path'] in PATHS and 'why' not in path]
-    return ([''] + [path['path'] for path in seen],
-            [[name] + [path[key] for path in seen] for name, key in FEATURES])
+def features(data, guest):
+    """Of what this machine lacks, as the emulated one sees it."""
+    seen = {path['path']: path for part in (guest, data) for path in part['features']
+            if 'why' not in path}
+    paths = [seen[path] for path in PATHS if path in seen]
+    return ([''] + [path['path'] for path in paths],
+            [[name] + [path[key] for path in paths] for name, key in FEATURES])
 
 
-# Label, caption, what makes it, of a file that has this
+# Of each table: label, caption, the files that it is made of, and how
 GUIDE = (
-    ('table_kpath_machine', 'Where this was measured', machine, 'cases'),
-    ('table_kpath_features', 'What each path does, as seen by --features', features, 'features'),
+    ('table_kpath_machine', 'Where this was measured', ('paths',), machine),
+    ('table_kpath_features', 'What each path does, as seen by --features',
+     ('features', 'guest-features'), features),
     ('table_kpath_results', 'What was measured; an exclamation mark: the rounds differ much',
-     results, 'cases'),
-    ('table_kpath_ratios', 'How many times better than net_tap',
-     lambda data: ratios(data, 'net_tap'), 'cases'),
-    ('table_kpath_kernel', 'How many times better than the kernel alone',
-     lambda data: ratios(data, KERNEL), 'cases'),
+     ('paths',), results),
+    ('table_kpath_ratios', 'How many times better than net_tap', ('paths',),
+     lambda data: ratios(data, 'net_tap')),
+    ('table_kpath_kernel', 'How many times better than the kernel alone', ('paths',),
+     lambda data: ratios(data, KERNEL)),
+    ('table_kpath_guest', 'The same in an emulated machine: how many times better than net_tap',
+     ('guest',), lambda data: ratios(data, 'net_tap')),
 )
 
 
-def tables(data):
-    """Of each that there are data for: the label, and the lines."""
-    for label, caption, make, key in GUIDE:
-        if key in data:
-            yield label, rst(label, caption, *make(data)).rstrip('\n').split('\n')
+def tables(directory):
+    """Of each: the label, and the lines."""
+    for label, caption, names, make in GUIDE:
+        data = [load(directory / f'{name}.json') for name in names]
+        yield label, rst(label, caption, *make(*data)).rstrip('\n').split('\n')
 
 
 def find_table(lines, label):
@@ -177,12 +183,12 @@ def find_table(lines, label):
     return start, end
 
 
-def update(data, guide, write):
+def update(directory, guide, write):
     """Returns what is wrong, a line for each table."""
     file = pathlib.Path(guide)
     lines = file.read_text(encoding='utf-8').split('\n')
     wrong = []
-    for label, table in tables(data):
+    for label, table in tables(directory):
         found = find_table(lines, label)
         if found is None:
             wrong.append(f'{guide}:1: there is no {label}')
@@ -198,16 +204,14 @@ def update(data, guide, write):
 
 def main(args):
     write = args[:1] == ['--write']
-    guides = [name for name in args if name.endswith('.rst')]
-    files = [name for name in args[write:] if name not in guides]
-    if not files or (write and not guides) or any(name.startswith('-') for name in files):
+    names = args[write:]
+    if len(names) not in ((2,) if write else (1, 2)) or names[0].startswith('-'):
         sys.exit(__doc__)
-    data = {}
-    for name in files:
-        data.update(load(name))
-    wrong = [line for guide in guides for line in update(data, guide, write)]
-    if not guides:
-        print('\n\n'.join('\n'.join(table) for _, table in tables(data)))
+    directory = pathlib.Path(names[0])
+    if len(names) == 1:
+        print('\n\n'.join('\n'.join(table) for _, table in tables(directory)))
+        return 0
+    wrong = update(directory, names[1], write)
     for line in wrong:
         print(line)
     return 1 if wrong else 0
