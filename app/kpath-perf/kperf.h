@@ -509,6 +509,8 @@ struct cpu_meter {
 
 /** Find the kernel's threads that move packets; returns how many, 0 in a container. */
 unsigned int cpu_kernel_threads(struct cpu_meter *meter);
+/** What kind of them a thread is, such as "vhost"; NULL: none. */
+const char *cpu_thread_kind(unsigned int thread);
 /** Both by the thread that measures. */
 void cpu_start(struct cpu_meter *meter);
 struct cpu_times cpu_stop(const struct cpu_meter *meter);
