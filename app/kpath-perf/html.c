@@ -103,17 +103,6 @@ html_case_words(FILE *out, const struct bench_case *c)
 	xml_text(out, words[0] != '\0' ? words : c->test->what);
 }
 
-const struct series *
-html_kernel_alone(const struct measured *m)
-{
-	unsigned int i;
-
-	for (i = 0; i < m->n; i++)
-		if (is_kernel_alone(m->series[i].path))
-			return &m->series[i];
-	return NULL;
-}
-
 /* The paths of all cases, each once, in the order of the first that has it; returns how many. */
 static unsigned int
 find_paths(const struct results *results, const struct path **found, unsigned int max)
@@ -232,8 +221,8 @@ write_short_cell(FILE *out, const struct measured *m, const struct series *s)
 		html_spread(out, &sum);
 		fprintf(out, " spread</small>");
 	}
-	write_ratio(out, times_better(primary, s, find_series(m, "net_tap")), "net_tap");
-	write_ratio(out, times_better(primary, s, html_kernel_alone(m)), "kernel");
+	write_ratio(out, times_better(primary, s, find_yardstick(m)), YARDSTICK);
+	write_ratio(out, times_better(primary, s, find_kernel(m)), "kernel");
 	fprintf(out, "</td>");
 }
 
@@ -265,7 +254,7 @@ write_short(FILE *out, const struct results *results, const struct path **shown,
 
 	fprintf(out, "<h2 id=\"short\">In short</h2>\n<p>Medians of all rounds. Spread: how wide "
 		"the middle half of the rounds is, as a part of the median; <mark>!</mark>: so wide that "
-		"the figure is to be doubted. N \xc3\x97 net_tap: N times better than DPDK\xe2\x80\x99s "
+		"the figure is to be doubted. N \xc3\x97 " YARDSTICK ": N times better than DPDK\xe2\x80\x99s "
 		"own TAP driver; N \xc3\x97 kernel: than the kernel alone. The best driver of a row "
 		"is set off.</p>\n<div class=\"scroll\"><table class=\"short\"><thead><tr>"
 		"<th>Test</th>");

@@ -17,8 +17,6 @@ void html_value(FILE *out, double value);
 void html_spread(FILE *out, const struct summary *sum);
 /** What sets the case apart from others of its test. */
 void html_case_words(FILE *out, const struct bench_case *c);
-/** The kernel alone, NULL if the case has no such path. */
-const struct series *html_kernel_alone(const struct measured *m);
 
 /* html_test.c */
 

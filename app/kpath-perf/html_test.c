@@ -282,16 +282,16 @@ write_row(FILE *out, const struct measured *measured, const struct series *s,
 	fprintf(out, "<td>%u</td><td>", sum.n);
 	html_spread(out, &sum);
 	fprintf(out, "</td>");
-	write_times(out, measured, s, find_series(measured, "net_tap"));
-	write_times(out, measured, s, html_kernel_alone(measured));
+	write_times(out, measured, s, find_yardstick(measured));
+	write_times(out, measured, s, find_kernel(measured));
 	fprintf(out, "<td>%s</td></tr>\n", side != NULL ? side : "\xe2\x80\x93");
 }
 
 static void
 write_table(FILE *out, const struct measured *measured)
 {
-	bool tap = find_series(measured, "net_tap") != NULL;
-	bool kernel = html_kernel_alone(measured) != NULL;
+	bool tap = find_yardstick(measured) != NULL;
+	bool kernel = find_kernel(measured) != NULL;
 	unsigned int nb_columns = 3 + tap + kernel, i;
 	enum metric m;
 
@@ -308,7 +308,7 @@ write_table(FILE *out, const struct measured *measured)
 	}
 	fprintf(out, "<th scope=\"col\">rounds</th><th scope=\"col\">spread</th>%s%s"
 		"<th scope=\"col\">saturated</th></tr></thead><tbody>\n",
-		tap ? "<th scope=\"col\">\xc3\x97 net_tap</th>" : "",
+		tap ? "<th scope=\"col\">\xc3\x97 " YARDSTICK "</th>" : "",
 		kernel ? "<th scope=\"col\">\xc3\x97 kernel</th>" : "");
 	for (i = 0; i < measured->n; i++)
 		write_row(out, measured, &measured->series[i], nb_columns);

@@ -33,6 +33,7 @@
  * trace.c		counts system calls
  * machine.c		what it all runs on
  * results.c		medians, spread, ratios
+ * words.c		what things are called
  * table.c		results for people: a case
  * summary.c		the same: all cases in one table
  * json.c		results for programs
@@ -95,6 +96,7 @@ enum offload {
 	OFFLOAD_OFF,
 	OFFLOAD_CSUM,	/* checksums */
 	OFFLOAD_ALL,	/* and segmentation: TSO, and LRO */
+	OFFLOAD_MAX,
 };
 
 /* Where TCP streams go, as seen from home. */
@@ -224,6 +226,14 @@ struct path {
 	uint32_t wants;		/* the same, but it runs without, in another way */
 };
 
+/* What the application opens */
+enum path_kind {
+	KIND_INJECTION,		/* an interface that exists for it */
+	KIND_REDIRECTION,	/* one of the kernel's, which packets are taken from */
+	KIND_KERNEL,		/* none: there is no application */
+	KIND_LOOP,		/* as injection, but it does without DPDK */
+};
+
 extern const struct path paths[];
 extern const unsigned int nb_paths;
 
@@ -274,6 +284,9 @@ struct dpdk_end dpdk_end(const struct port *port);
 
 /* The kernel alone: a veth pair between the namespaces. Its ports have no end here. */
 extern const struct path_ops veth_ops;
+
+/* words.c */
+enum path_kind path_kind(const struct path *path);
 
 /* What a test saw over time, for those that look: results.h. */
 struct timeline;
@@ -389,8 +402,6 @@ struct availability {
 void available_probe(int namespaces);
 void available_free(void);
 const struct availability *available(const struct path *path);
-/** Is it injection, redirection, the kernel alone or a bare loop? */
-const char *path_kind(const struct path *path);
 
 /* plan.c */
 

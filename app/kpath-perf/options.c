@@ -160,7 +160,12 @@ is_path(const char *name)
 static bool
 is_offload(const char *name)
 {
-	return listed("off csum all", name, " ");
+	unsigned int i;
+
+	for (i = 0; i < OFFLOAD_MAX; i++)
+		if (strcmp(offload_names[i], name) == 0)
+			return true;
+	return false;
 }
 
 /* Better now than after all was measured. */

@@ -83,11 +83,6 @@ is_planned(const struct bench_case *c, const char *words)
 static bool
 is_wanted(const struct bench_case *c)
 {
-	static const char * const names[] = {
-		[OFFLOAD_OFF] = "off",
-		[OFFLOAD_CSUM] = "csum",
-		[OFFLOAD_ALL] = "all",
-	};
 	const struct params *p = &c->params;
 	char words[128];
 
@@ -97,7 +92,7 @@ is_wanted(const struct bench_case *c)
 	    (options->tests != NULL && !listed(options->tests, c->test->name, ",")) ||
 	    /* Only streams are measured with several kinds of offload. */
 	    (options->offloads != NULL && p->streams != 0 &&
-	     !listed(options->offloads, names[p->offload], ",")) ||
+	     !listed(options->offloads, offload_names[p->offload], ",")) ||
 	    (options->mtu != 0 && !p->gso && p->len > options->mtu + RTE_ETHER_HDR_LEN))
 		return false;
 	return !is_planned(c, words);

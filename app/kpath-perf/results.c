@@ -292,6 +292,23 @@ find_series(const struct measured *m, const char *path)
 	return NULL;
 }
 
+const struct series *
+find_yardstick(const struct measured *m)
+{
+	return find_series(m, YARDSTICK);
+}
+
+const struct series *
+find_kernel(const struct measured *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n; i++)
+		if (path_kind(m->series[i].path) == KIND_KERNEL)
+			return &m->series[i];
+	return NULL;
+}
+
 double
 times_better(enum metric metric, const struct series *s, const struct series *other)
 {
@@ -311,74 +328,9 @@ best_loop(const struct measured *m)
 	for (i = 0; i < m->n; i++) {
 		const struct series *s = &m->series[i];
 
-		if (s->path->ops == &loop_ops && summarize(s, primary).n > 0 &&
+		if (path_kind(s->path) == KIND_LOOP && summarize(s, primary).n > 0 &&
 		    (best == NULL || times_better(primary, s, best) > 1))
 			best = s;
 	}
 	return best;
-}
-
-/*
- * In words
- */
-
-void
-params_print(char *text, size_t size, const struct bench_case *c)
-{
-	static const char * const targets[] = {
-		[TO_NOBODY] = "",
-		[TO_OTHER] = ", UDP to another host",
-		[TO_SOCKET] = ", UDP to a socket",
-		[TO_CLOSED] = ", UDP to a closed port",
-	};
-	static const char * const directions[] = {
-		[DIR_UP] = "",
-		[DIR_DOWN] = " down",
-		[DIR_BOTH] = " each way",
-	};
-	static const char * const offloads[] = {
-		[OFFLOAD_OFF] = "off",
-		[OFFLOAD_CSUM] = "checksum",
-		[OFFLOAD_ALL] = "on",
-	};
-	const struct params *p = &c->params;
-
-	if (c->test == &test_tcp)
-		snprintf(text, size, "%u stream%s%s, offloads %s", p->streams,
-			p->streams == 1 ? "" : "s", directions[p->direction],
-			offloads[p->offload]);
-	else if (c->test == &test_rtt || c->test == &test_idle || c->test == &test_rrul)
-		text[0] = '\0';
-	else
-		snprintf(text, size, "%u B, bursts of %u, %u queue%s%s%s", p->len, p->burst,
-			p->queues, p->queues == 1 ? "" : "s", targets[p->to],
-			p->gso ? ", LRO" : "");
-	if (p->mbuf_room != 0)
-		snprintf(text + strlen(text), size - strlen(text), ", %s of %u B",
-			p->external ? "external buffers" : "mbufs", p->mbuf_room);
-}
-
-void
-case_print_short(char *text, size_t size, const struct bench_case *c)
-{
-	static const char * const directions[] = {
-		[DIR_UP] = "up",
-		[DIR_DOWN] = "down",
-		[DIR_BOTH] = "both",
-	};
-	static const char * const offloads[] = {
-		[OFFLOAD_OFF] = "off",
-		[OFFLOAD_CSUM] = "csum",
-		[OFFLOAD_ALL] = "all",
-	};
-	const struct params *p = &c->params;
-
-	/* Latency under load is one case only. */
-	if (p->streams != 0 && !c->test->unhurried)
-		snprintf(text, size, "%s %u %s %s", c->test->name, p->streams,
-			directions[p->direction], offloads[p->offload]);
-	else if (c->test->pair || c->test->unhurried)
-		snprintf(text, size, "%s", c->test->name);
-	else
-		snprintf(text, size, "%s %u B", c->test->name, p->len);
 }

@@ -90,7 +90,12 @@ bool summary_is_wide(const struct summary *sum);
 bool is_measured(const struct measured *m, enum metric metric);
 /** The series of a path; NULL if it is not among them. */
 const struct series *find_series(const struct measured *m, const char *path);
-/** The yardstick of a case: of all bare loops, the one that is best by the primary metric. */
+/* What others are compared with */
+#define YARDSTICK "net_tap"
+const struct series *find_yardstick(const struct measured *m);
+/** The kernel alone. Both are NULL if the case has no such path. */
+const struct series *find_kernel(const struct measured *m);
+/** The yardstick of the benchmark: of all bare loops, the best one by the primary metric. */
 const struct series *best_loop(const struct measured *m);
 /** How many times better than the other series; NAN where one was not measured, or is NULL. */
 double times_better(enum metric metric, const struct series *s, const struct series *other);
@@ -109,6 +114,12 @@ void result_set_cpu(struct result *result, const struct cpu_times *cpu, uint64_t
 		uint64_t packets);
 /** Jain's fairness index of n rates: 1 if all are the same, 1/n if one has all. */
 double jain_index(const double *rates, unsigned int n);
+
+/* words.c */
+
+extern const char * const target_names[], * const direction_names[];
+extern const char * const offload_names[OFFLOAD_MAX], * const path_kind_names[];
+
 /** The parameters of a case in words. */
 void params_print(char *text, size_t size, const struct bench_case *c);
 /** Test and parameters in a few: what tells the cases that compare paths from each other. */

@@ -18,8 +18,6 @@
 #define CELL_WIDTH 13
 #define NOTES_MAX 16
 
-#define YARDSTICK "net_tap"
-#define KERNEL "veth"
 
 /* Reasons why cells are empty: each is said once, below the table. */
 struct notes {
@@ -122,7 +120,7 @@ print_ratio(char *text, size_t size, double times)
 static void
 print_ratios(const struct results *results, const struct measured *m, enum metric metric)
 {
-	const struct series *tap = find_series(m, YARDSTICK), *kernel = find_series(m, KERNEL);
+	const struct series *tap = find_yardstick(m), *kernel = find_kernel(m);
 	char text[64];
 	unsigned int i;
 	int len;
@@ -151,7 +149,7 @@ print_ratios(const struct results *results, const struct measured *m, enum metri
 static bool
 has_ratios(const struct measured *m, enum metric metric)
 {
-	const struct series *tap = find_series(m, YARDSTICK), *kernel = find_series(m, KERNEL);
+	const struct series *tap = find_yardstick(m), *kernel = find_kernel(m);
 	unsigned int i;
 
 	for (i = 0; i < m->n; i++) {
@@ -168,7 +166,7 @@ static void
 print_metric(const struct results *results, const struct measured *m, enum metric metric,
 		const char *label, struct notes *notes)
 {
-	bool tap = find_series(m, YARDSTICK) != NULL, kernel = find_series(m, KERNEL) != NULL;
+	bool tap = find_yardstick(m) != NULL, kernel = find_kernel(m) != NULL;
 
 	printf("%-*s%*s", LABEL_WIDTH, label, UNIT_WIDTH, metric_infos[metric].unit);
 	print_values(results, m, metric, notes);
@@ -247,13 +245,12 @@ print_legend(void)
 {
 	printf("\nMedians, and half the width of the middle half of all rounds; !: too wide to be"
 		" trusted.\n"
-		"x tap, x kernel: how many times better than " YARDSTICK ", and than the kernel alone"
-		" (" KERNEL ").\n"
+		"x tap, x kernel: how many times better than " YARDSTICK ", and than the kernel alone.\n"
 		"ns, calls: time of the application's thread and its system calls, for each packet or"
 		" poll.\n"
 		"CPU ns, CPU s/GB: CPU time of all that works for the path, the kernel's threads too.\n"
-		"up, down, both: where TCP streams go; off, csum, all: none, checksums, and TSO and LRO"
-		" are\nleft to the ports, as far as a path knows that.\n");
+		"up, down, both: where TCP streams go, so many each way if both; off, csum, all: none,"
+		" checksums,\nand TSO and LRO are left to the ports, as far as a path knows that.\n");
 }
 
 void
@@ -284,7 +281,7 @@ list_path(const struct path *path)
 {
 	const struct availability *a = available(path);
 
-	printf("  %-12s %s (%s)\n", path->name, path->what, path_kind(path));
+	printf("  %-12s %s (%s)\n", path->name, path->what, path_kind_names[path_kind(path)]);
 	if (a->why != NULL)
 		printf("  %-12s does not run here: %s\n", "", a->why);
 	else if (a->note != NULL)
@@ -302,7 +299,7 @@ summary_list(const struct options *options)
 
 	printf("Paths:\n");
 	for (i = 0; i < nb_paths; i++)
-		if (options->set == SET_BENCH || paths[i].ops != &loop_ops)
+		if (options->set == SET_BENCH || path_kind(&paths[i]) != KIND_LOOP)
 			list_path(&paths[i]);
 	printf("\nCases (*: also in the short form):\n");
 	for (i = 0; i < plan_size(); i++) {

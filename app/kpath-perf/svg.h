@@ -89,7 +89,5 @@ void svg_lines(FILE *out, const char *id, const char *path, const char *title,
 void svg_topology(FILE *out, const struct path *path);
 /** The same in words; a static string. */
 const char *topology_words(const struct path *path);
-/** Is it the kernel alone? */
-bool is_kernel_alone(const struct path *path);
 
 #endif /* _SVG_H_ */

@@ -55,7 +55,7 @@ void
 table_case(const struct measured *measured)
 {
 	const struct bench_case *c = measured->bench_case;
-	const struct series *tap = find_series(measured, "net_tap");
+	const struct series *tap = find_yardstick(measured);
 	const struct series *loop = best_loop(measured);
 	enum metric primary = c->test->primary, m;
 	const char *side;
@@ -68,7 +68,7 @@ table_case(const struct measured *measured)
 	for (m = 0; m < M_MAX; m++)
 		if (is_measured(measured, m))
 			printf(" %9s", metric_infos[m].unit);
-	printf(" %8s %9s %9s  %s\n", "spread", "x net_tap", "x loop", "saturated");
+	printf(" %8s %9s %9s  %s\n", "spread", "x " YARDSTICK, "x loop", "saturated");
 	for (i = 0; i < measured->n; i++) {
 		const struct series *s = &measured->series[i];
 		struct summary sum = summarize(s, primary);

@@ -16,7 +16,7 @@
 
 /* What the rest of kpath-perf has */
 const struct test test_tcp, test_rtt, test_idle, test_rrul;
-const struct path_ops loop_ops;
+const struct path_ops loop_ops, veth_ops;
 const unsigned int nb_cases = 2;
 
 void
@@ -126,6 +126,23 @@ test_typical(void)
 	CU_ASSERT_PTR_NULL(typical_round(&s, M_P99));
 }
 
+/* Of all that is named, the names are those of the options. */
+static void
+test_words(void)
+{
+	const struct bench_case c = {
+		.test = &test_tcp,
+		.params = { .streams = 4, .direction = DIR_BOTH, .offload = OFFLOAD_CSUM },
+	};
+	char text[128], expected[128];
+
+	params_print(text, sizeof(text), &c);
+	snprintf(expected, sizeof(expected), "4 streams %s, offloads %s",
+		direction_names[DIR_BOTH], offload_names[OFFLOAD_CSUM]);
+	CU_ASSERT_STRING_EQUAL(text, expected);
+	CU_ASSERT_STRING_EQUAL(expected, "4 streams both, offloads csum");
+}
+
 int
 main(void)
 {
@@ -135,6 +152,7 @@ main(void)
 		{ "few times", test_few_times },
 		{ "CPU time", test_cpu },
 		{ "typical round", test_typical },
+		{ "words", test_words },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -76,12 +76,6 @@ available(const struct path *path __rte_unused)
 	return &can_run;
 }
 
-const char *
-path_kind(const struct path *path __rte_unused)
-{
-	return "made up";
-}
-
 void
 machine_describe(struct machine *m, bool huge)
 {
