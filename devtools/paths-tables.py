@@ -13,7 +13,7 @@ paths-tables.py --write FILE... GUIDE.rst   put them into the guide, in place of
 import pathlib
 import sys
 
-from bench_json import figures, find, load, rst, times_better
+from bench_json import figures, find, is_lossy, load, rst, times_better
 
 COMMAND = 'devtools/paths-tables.py --write doc/performance/paths.json ' \
     'doc/performance/features.json doc/guides/tools/kpath-perf.rst'
@@ -88,18 +88,20 @@ def running(data):
     return [path for path in PATHS if known.get(path)]
 
 
-def cell(figure, digits):
+def cell(case, path, metric, digits):
+    figure = figures(case, path, metric)
     if figure is None:
         return '-'
     wide = figure['high'] - figure['low'] > WIDE * abs(figure['median'])
-    return f"{figure['median']:.{digits}f}" + ('!' if wide else '')
+    marks = ('!' if wide else '') + ('L' if is_lossy(case[path]) else '')
+    return f"{figure['median']:.{digits}f}{marks}"
 
 
 def results(data):
     paths, rows, last = running(data), [], ''
     for name, test, wanted, metric, unit, digits, _ in ROWS:
         case = find(data, test, wanted)
-        cells = [cell(figures(case, path, metric), digits) for path in paths]
+        cells = [cell(case, path, metric, digits) for path in paths]
         last = name or last
         if any(text != '-' for text in cells):
             rows.append([f'{last}, {unit}'] + cells)
@@ -147,7 +149,7 @@ def features(data):
 GUIDE = (
     ('table_kpath_machine', 'Where this was measured', machine, 'cases'),
     ('table_kpath_features', 'What each path does, as seen by --features', features, 'features'),
-    ('table_kpath_results', 'What was measured; an exclamation mark: the rounds differ much',
+    ('table_kpath_results', 'What was measured; !: the rounds differ much, L: more than 1 % of packets were lost',
      results, 'cases'),
     ('table_kpath_ratios', 'How many times better than net_tap',
      lambda data: ratios(data, 'net_tap'), 'cases'),

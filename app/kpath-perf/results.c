@@ -13,6 +13,8 @@
 
 /* A spread (of the middle half) beyond this part of the median is marked. */
 #define WIDE 0.15
+/* Who loses more packets than that, per thousand, is fast for that reason maybe. */
+#define LOSSY_PERMILLE 10
 /* Who spends more of the time than that in polls that move nothing waits for the other side. */
 #define IDLE_PERCENT 10
 
@@ -211,12 +213,18 @@ summary_is_wide(const struct summary *sum)
 	return summary_spread(sum) > WIDE;
 }
 
+bool
+is_lossy(const struct series *s)
+{
+	return summarize(s, M_LOST).median > LOSSY_PERMILLE;
+}
+
 const char *
 saturated(const struct bench_case *c, const struct series *s)
 {
 	double empty = summarize(s, M_EMPTY).median;
 
-	if (c->test->unhurried || s->n == 0)
+	if (c->test->unhurried || summarize(s, c->test->primary).n == 0)
 		return NULL;
 	return isnan(empty) || empty > IDLE_PERCENT ? "kernel" : "application";
 }
@@ -318,8 +326,9 @@ times_better(enum metric metric, const struct series *s, const struct series *ot
 	return metric_infos[metric].less ? theirs / ours : ours / theirs;
 }
 
-const struct series *
-best_loop(const struct measured *m)
+/* The best of those that are wanted */
+static const struct series *
+find_best(const struct measured *m, bool (*wanted)(enum path_kind))
 {
 	const struct series *best = NULL;
 	enum metric primary = m->bench_case->test->primary;
@@ -328,9 +337,33 @@ best_loop(const struct measured *m)
 	for (i = 0; i < m->n; i++) {
 		const struct series *s = &m->series[i];
 
-		if (path_kind(s->path) == KIND_LOOP && summarize(s, primary).n > 0 &&
+		if (wanted(path_kind(s->path)) && !is_lossy(s) && summarize(s, primary).n > 0 &&
 		    (best == NULL || times_better(primary, s, best) > 1))
 			best = s;
 	}
 	return best;
+}
+
+static bool
+is_loop(enum path_kind kind)
+{
+	return kind == KIND_LOOP;
+}
+
+static bool
+is_choice(enum path_kind kind)
+{
+	return kind == KIND_INJECTION || kind == KIND_REDIRECTION;
+}
+
+const struct series *
+best_loop(const struct measured *m)
+{
+	return find_best(m, is_loop);
+}
+
+const struct series *
+best_choice(const struct measured *m)
+{
+	return find_best(m, is_choice);
 }

@@ -95,12 +95,19 @@ const struct series *find_series(const struct measured *m, const char *path);
 const struct series *find_yardstick(const struct measured *m);
 /** The kernel alone. Both are NULL if the case has no such path. */
 const struct series *find_kernel(const struct measured *m);
-/** The yardstick of the benchmark: of all bare loops, the best one by the primary metric. */
+/**
+ * The best by the primary metric, of those that lose next to nothing; NULL if there is none. Of all
+ * bare loops, it is the yardstick of the benchmark; of what one can choose, neither those nor the
+ * kernel alone.
+ */
 const struct series *best_loop(const struct measured *m);
+const struct series *best_choice(const struct measured *m);
 /** How many times better than the other series; NAN where one was not measured, or is NULL. */
 double times_better(enum metric metric, const struct series *s, const struct series *other);
 /** Of all rounds, the one nearest to the median; NULL where nothing was measured. */
 const struct result *typical_round(const struct series *s, enum metric metric);
+/** Does the path lose so many packets that its figures are to be marked? */
+bool is_lossy(const struct series *s);
 /** Which side had no time left; NULL where none was meant to, and where nothing was measured. */
 const char *saturated(const struct bench_case *c, const struct series *s);
 

@@ -15,7 +15,7 @@
 
 #define LABEL_WIDTH 17
 #define UNIT_WIDTH 11
-#define CELL_WIDTH 13
+#define CELL_WIDTH 14
 #define NOTES_MAX 16
 
 
@@ -55,7 +55,10 @@ has_column(const struct results *results, const struct path *path)
 	return false;
 }
 
-/* Half the width of the middle half, in per cent: the sign has two bytes, and one column. */
+/*
+ * Half the width of the middle half, in per cent: the sign has two bytes, and one column. Marks are
+ * a wide spread and losses.
+ */
 static void
 print_value(const struct series *s, enum metric metric)
 {
@@ -71,6 +74,7 @@ print_value(const struct series *s, enum metric metric)
 			RTE_MIN(percent, 999.0), summary_is_wide(&sum) ? '!' : ' ');
 	else
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " ");
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), is_lossy(s) ? "L" : " ");
 	printf("%*s", CELL_WIDTH + (strchr(text, '\302') != NULL), text);
 }
 
@@ -81,7 +85,7 @@ print_nothing(const struct series *s, struct notes *notes)
 	unsigned int number = note_number(notes, why);
 	char text[32];
 
-	snprintf(text, sizeof(text), "- [%u] ", number);
+	snprintf(text, sizeof(text), "- [%u]  ", number);
 	printf("%*s", CELL_WIDTH, text);
 }
 
@@ -101,7 +105,7 @@ print_values(const struct results *results, const struct measured *m, enum metri
 		else if (summarize(s, metric).n > 0)
 			print_value(s, metric);
 		else if (summarize(s, m->bench_case->test->primary).n > 0)
-			printf("%*s", CELL_WIDTH, "- ");
+			printf("%*s", CELL_WIDTH, "-  ");
 		else
 			print_nothing(s, notes);
 	}
@@ -139,7 +143,7 @@ print_ratios(const struct results *results, const struct measured *m, enum metri
 				len += print_ratio(text + len, sizeof(text) - len,
 					times_better(metric, s, kernel));
 		}
-		snprintf(text + len, sizeof(text) - len, " ");
+		snprintf(text + len, sizeof(text) - len, "  ");
 		printf("%*s", CELL_WIDTH, text);
 	}
 	printf("\n");
@@ -177,6 +181,23 @@ print_metric(const struct results *results, const struct measured *m, enum metri
 	print_ratios(results, m, metric);
 }
 
+/* Who decided how fast it was: the side that had no time left. */
+static void
+print_saturated(const struct results *results, const struct measured *m)
+{
+	unsigned int i;
+
+	printf("%*s", LABEL_WIDTH + UNIT_WIDTH, "saturated");
+	for (i = 0; i < nb_paths; i++) {
+		const struct series *s = find_series(m, paths[i].name);
+		const char *side = s != NULL ? saturated(m->bench_case, s) : NULL;
+
+		if (has_column(results, &paths[i]))
+			printf("%*s  ", CELL_WIDTH - 2, side != NULL ? side : s != NULL ? "-" : "");
+	}
+	printf("\n");
+}
+
 static void
 print_case(const struct results *results, const struct measured *m, struct notes *notes)
 {
@@ -190,6 +211,8 @@ print_case(const struct results *results, const struct measured *m, struct notes
 		if (metric != test->primary && (test->shown & RTE_BIT64(metric)) != 0 &&
 		    is_measured(m, metric))
 			print_metric(results, m, metric, "", notes);
+	if (!test->unhurried)
+		print_saturated(results, m);
 }
 
 /*
@@ -244,11 +267,14 @@ static void
 print_legend(void)
 {
 	printf("\nMedians, and half the width of the middle half of all rounds; !: too wide to be"
-		" trusted.\n"
+		" trusted;\nL: more than 1 %% of the packets were lost, so that the figure flatters"
+		" the path.\n"
 		"x tap, x kernel: how many times better than " YARDSTICK ", and than the kernel alone.\n"
 		"ns, calls: time of the application's thread and its system calls, for each packet or"
 		" poll.\n"
 		"CPU ns, CPU s/GB: CPU time of all that works for the path, the kernel's threads too.\n"
+		"lost o/oo: packets per thousand. saturated: the side that had no time left, and so"
+		" decided.\n"
 		"up, down, both: where TCP streams go, so many each way if both; off, csum, all: none,"
 		" checksums,\nand TSO and LRO are left to the ports, as far as a path knows that.\n");
 }
@@ -262,7 +288,7 @@ summary_print(const struct results *results)
 	printf("\n%-*s", LABEL_WIDTH + UNIT_WIDTH, "");
 	for (i = 0; i < nb_paths; i++)
 		if (has_column(results, &paths[i]))
-			printf("%*s ", CELL_WIDTH - 1, paths[i].name);
+			printf("%*s  ", CELL_WIDTH - 2, paths[i].name);
 	printf("\n");
 	for (i = 0; i < results->n; i++)
 		print_case(results, &results->cases[i], &notes);

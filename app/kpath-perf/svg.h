@@ -57,6 +57,7 @@ double svg_axis_part(const struct svg_axis *axis, double value);
 struct svg_bar {
 	const struct path *path;
 	struct summary sum;	/* n == 0: the reason is written instead of a bar */
+	bool lossy;		/* to be marked */
 	const char *why;
 };
 

@@ -88,6 +88,14 @@ before=$(left)
 [[ $(left) == "$before" ]] || die "left behind: $(left)"
 grep -q '^rrul  *p50 us ' $work/table || die "latency under load has another name: $(<$work/table)"
 ! grep -E -e '-[0-9.]+x' $work/table || die "a ratio to a number that is less than nothing"
+for test in tx rx load rtt rrul; do
+	awk -v test=$test '/^[a-z]/ { in_it = $1 == test } in_it && $1 == "lost" { found = 1 }
+		END { exit !found }' $work/table ||
+		die "the table does not say what $test lost: $(<$work/table)"
+done
+[[ $(grep -Ec '^ *saturated .*(application|kernel)' $work/table) -ge 3 ]] ||
+	die "the table does not say which side was saturated: $(<$work/table)"
+grep -q '^L: more than 1 % ' $work/table || die "no legend for losses: $(<$work/table)"
 grep -q '^1/[0-9]* tx .* left$' $work/errors || die "no progress: $(<$work/errors)"
 python3 - $work/json $work/table <<-'END' || die "not what it should be"
 	import json, sys
