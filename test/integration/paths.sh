@@ -159,7 +159,25 @@ python3 - $work/json <<-'END' || die "not what it should be: $(<$work/table)"
 	    assert [path['path'] for path in case['paths']] == ['rtap', 'rtap-rw'], case
 	    assert all('ns' in path['metrics'] for path in case['paths']), case
 END
+"$perf" --mtu=9000 --tests=tcp --only="1 stream up, offloads off" --rounds=1 --duration=5 \
+	--paths=rtap,af_packet,veth --json=$work/json "${memory[@]}" >$work/table 2>$work/errors ||
+	die "status $?: $(<$work/errors)"
+python3 - $work/json $work/table <<-'END' || die "not what it should be: $(<$work/table)"
+	import json, re, sys
+
+	data = json.load(open(sys.argv[1]))
+	table = open(sys.argv[2]).read()
+	case, = data['cases']
+	paths = {path['path']: path for path in case['paths']}
+	assert case['mtu'] == 9000 and 'gbps' in paths['rtap']['metrics'], case
+	runs = {path['name']: path['runs'] for path in data['paths']}
+	if runs['af_packet']:   # its frames are not that large
+	    why = paths['af_packet']['why']
+	    assert re.fullmatch('takes no MTU above 15[0-9][0-9]', why) and why in table, why
+END
 "$perf" --list --tests=tcp --offloads=csum >$work/list
+"$perf" --list --offloads=csum >$work/all
+grep -q '^  rrul ' $work/all || die "--offloads leaves out what has none: $(<$work/all)"
 if ! grep -q 'offloads csum' $work/list || grep -q 'offloads [oa]' $work/list; then
 	die "--offloads: $(<$work/list)"
 fi
