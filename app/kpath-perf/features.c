@@ -343,11 +343,16 @@ features_run(const struct options *options)
 	unsigned int i, n = 0, seen = 0;
 
 	for (i = 0; i < nb_paths && n < RTE_DIM(all); i++) {
-		if (paths[i].ops != &dpdk_ops ||
-		    (options->paths != NULL && !listed(options->paths, paths[i].name, ",")))
+		bool has_port = paths[i].ops == &dpdk_ops;
+
+		if (options->paths != NULL ? !listed(options->paths, paths[i].name, ",") :
+		    !has_port)
 			continue;
 		all[n].path = &paths[i];
-		find_features(&all[n], n);
+		if (has_port)
+			find_features(&all[n], n);
+		else
+			all[n].why = "has no port of DPDK's";
 		seen += all[n++].why == NULL;
 	}
 	print_table(all, n);

@@ -87,11 +87,19 @@ void close_path(struct port ports[2], const struct bench_case *c);
 
 /* options.c */
 
+/* What is done */
+enum run_mode {
+	MODE_MEASURE,
+	MODE_LIST,	/* only show what there is */
+	MODE_FEATURES,
+	MODE_SELF_TEST,
+};
+
 struct options {
+	enum run_mode mode;
 	enum case_set set;
 	bool brief;
 	bool details;		/* a table for each case as well */
-	bool list;		/* only show what there is */
 	unsigned int rounds;
 	unsigned int ms;
 	bool rounds_given;	/* on the command line */
@@ -108,8 +116,6 @@ struct options {
 	const char *only;	/* words of the case */
 	const char *cpus;	/* as in "0-3,8", NULL: all */
 	bool huge;
-	bool self_test;
-	bool features;
 };
 
 /** End with a message and status 2: an option is wrong, and nothing was measured. */

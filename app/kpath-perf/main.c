@@ -278,13 +278,13 @@ main(int argc, char **argv)
 	threads_start_eal(options.huge);
 	available_probe(namespaces);
 	plan_make(&options);
-	if (options.list)
+	if (options.mode == MODE_LIST)
 		summary_list(&options);
 	else if (!is_possible())
 		ret = give_up();
-	else if (options.features)
+	else if (options.mode == MODE_FEATURES)
 		ret = features_run(&options);
-	else if (options.self_test)
+	else if (options.mode == MODE_SELF_TEST)
 		ret = selftest_run(&options);
 	else
 		run(&options);

@@ -335,8 +335,7 @@ summary_list(const struct options *options)
 			printf("  %-5s %s\n", c->test->name, c->test->what);
 		last = c->test;
 		params_print(words, sizeof(words), c);
-		if (words[0] != '\0' || c->brief)
-			printf("    %c %s\n", c->brief ? '*' : ' ', words);
+		printf("    %c %s\n", c->brief ? '*' : ' ', words[0] != '\0' ? words : "one case");
 	}
 	printf("\n%u rounds of %u ms, or what a test needs, take about ", options->rounds,
 		options->ms);

@@ -29,12 +29,43 @@ nb_cpus=$(getconf _NPROCESSORS_CONF)
 for option in --mtu=67 --mtu=64987 --mtu=x --mtu= --rounds=0 --rounds=100 --duration=-1 \
 	--duration=1s --cpus= '--cpus=,' --cpus=x --cpus=1- --cpus=1-0 "--cpus=$nb_cpus" --paths= \
 	--paths=rtap,nopath --tests=notest '--tests=,' --offloads=tso --json=/nonexistent/x \
-	--json=$work --json= --only=nothing-like-that --nooption; do
+	--rounds=99999999999999999999 --rounds=+1 --duration=0 --json=$work --json= --only= \
+	--only=nothing-like-that --paths=rtap,rtap --tests=tcp,tx,tcp --nooption; do
 	refused "$option"
 done
 refused bar
 refused --rounds
 refused --tests=tx --paths=veth
+# Who does not know the names is told them.
+for option in --paths=tap --tests=notest --offloads=on; do
+	refused $option
+	grep -Eq 'known are (rtap,.* veth,|tx, rx,.* rrul$|off, csum, all$)' $work/errors ||
+		die "$option: no names: $(<$work/errors)"
+done
+
+# contradiction OPTION... : each is right, but not with the others; the first is named.
+contradiction()
+{
+	refused "$@"
+	grep -Eq 'leave|exclude|or leave' $work/errors || die "$*: no advice: $(<$work/errors)"
+}
+
+say "options without effect"
+contradiction --json=$work/json --self-test
+contradiction --report=$work/report --self-test
+contradiction --json=$work/json --list
+contradiction --details --list
+contradiction --report=$work/report --features
+contradiction --tests=tx --features
+contradiction --rounds=3 --self-test
+contradiction --features --self-test
+contradiction --features --paths=veth,loop-rw
+contradiction --self-test --paths=loop-rw
+contradiction --flent=$work/flent --tests=tcp
+contradiction --flent=$work/flent --bench
+contradiction --flent=$work/flent --only=stream
+contradiction --offloads=off --tests=tx
+[[ ! -e $work/report && ! -e $work/json ]] || die "something was written"
 
 # What is there now, to be compared with what is there later.
 left()
