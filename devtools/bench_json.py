@@ -4,6 +4,7 @@
 
 import json
 import pathlib
+import sys
 
 # In place of all bare loops in a case: the best of them by the metric that is asked for
 BEST_LOOP = 'best bare loop'
@@ -15,7 +16,10 @@ LOSSY = 10
 
 
 def load(file):
-    return json.loads(pathlib.Path(file).read_text(encoding='utf-8'))
+    data = json.loads(pathlib.Path(file).read_text(encoding='utf-8'))
+    if not data.get('complete', True):
+        sys.exit(f'{file}: that run was ended before all was measured')
+    return data
 
 
 def find(data, test, wanted):

@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 
 #include <linux/if_packet.h>
 
+#include "output.h"
 #include "probe.h"
 
 #define FILES_MAX 1024
@@ -313,11 +313,12 @@ print_differences(const struct features *all, unsigned int n)
 static void
 write_json(const struct features *all, unsigned int n, const char *file)
 {
-	FILE *out = fopen(file, "we");
+	struct output output;
 	unsigned int i, r;
+	FILE *out;
 
-	if (out == NULL)
-		die("%s: %s", file, strerror(errno));
+	output_open(&output, file);
+	out = output.file;
 	fprintf(out, "{\"features\":[");
 	for (i = 0; i < n; i++) {
 		fprintf(out, "%s\n{\"path\":\"%s\"", i == 0 ? "" : ",", all[i].path->name);
@@ -332,8 +333,7 @@ write_json(const struct features *all, unsigned int n, const char *file)
 		fprintf(out, "}");
 	}
 	fprintf(out, "]}\n");
-	if (ferror(out) || fclose(out) != 0)
-		die("%s: %s", file, strerror(errno));
+	output_close(&output);
 }
 
 int

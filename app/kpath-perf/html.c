@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "html.h"
+#include "output.h"
 
 static const char style[] =
 	":root{color-scheme:light dark;--text:#1c2126;--back:#fff;--soft:#f3f5f7;--line:#d5dae0;"
@@ -154,6 +155,11 @@ write_title(FILE *out, const struct results *results)
 	fprintf(out, ", ");
 	xml_text(out, results->machine.dpdk);
 	fprintf(out, ". Other machines have other figures, and may have another order.</p>\n");
+	if (!results->complete) {
+		fprintf(out, "<p><mark>");
+		incomplete_print(out, results);
+		fprintf(out, "</mark></p>\n");
+	}
 }
 
 static void
@@ -465,17 +471,14 @@ html_prepare(const char *dir)
 void
 html_write(const struct results *results, const char *dir)
 {
+	struct output output;
 	char *file;
-	FILE *out;
 
 	html_prepare(dir);
 	if (asprintf(&file, "%s/index.html", dir) < 0)
 		die("out of memory");
-	out = fopen(file, "we");
-	if (out == NULL)
-		die("--report: cannot write %s: %s", file, strerror(errno));
-	write_page(out, results);
-	if (fflush(out) != 0 || ferror(out) != 0 || fclose(out) != 0)
-		die("--report: cannot write %s: %s", file, strerror(errno));
+	output_open(&output, file);
+	write_page(output.file, results);
+	output_close(&output);
 	free(file);
 }

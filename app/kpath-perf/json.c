@@ -4,10 +4,9 @@
 
 /* Results for programs. */
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "output.h"
 #include "results.h"
 
 void
@@ -140,12 +139,13 @@ void
 json_write(const struct results *results, const char *file)
 {
 	const struct options *options = results->options;
-	FILE *out = fopen(file, "we");
+	struct output output;
 	unsigned int i;
+	FILE *out;
 
-	if (out == NULL)
-		die("%s: %s", file, strerror(errno));
-	fprintf(out, "{\"machine\":");
+	output_open(&output, file);
+	out = output.file;
+	fprintf(out, "{\"complete\":%s,\"machine\":", results->complete ? "true" : "false");
 	json_machine(out, &results->machine);
 	fprintf(out, ",\"rounds\":%u,\"ms\":%u,\"paths\":[", options->rounds, options->ms);
 	json_paths(out, options);
@@ -156,6 +156,5 @@ json_write(const struct results *results, const char *file)
 		json_case(out, &results->cases[i]);
 	}
 	fprintf(out, "]}\n");
-	if (ferror(out) || fclose(out) != 0)
-		die("%s: %s", file, strerror(errno));
+	output_close(&output);
 }

@@ -8,7 +8,8 @@
 /*
  * kpath-perf: what the paths between an application and the Linux kernel cost, side by side.
  *
- * main.c		the order of measurements
+ * main.c		what is done, and ports that are opened for it
+ * run.c		the order of measurements
  * options.c		the command line
  * cases.c		what is compared and what is measured: a row for each path and each case;
  *			path.h and cases.h say what such a row has
@@ -38,6 +39,7 @@
  * table.c		results for people: a case
  * summary.c		the same: all cases in one table
  * json.c		results for programs
+ * output.c		the files that results are written to
  * html.c		results as a page: html_test.c, and pictures: svg.c and those that use it
  * flent.c		latency under load for flent
  * features.c		what each path does, and how
@@ -84,6 +86,18 @@ void die(const char *format, ...) __rte_format_printf(1, 2) __rte_noreturn;
 bool open_ports(struct port ports[2], const struct bench_case *c, const struct path *path,
 		const struct path *second, unsigned int subnet);
 void close_path(struct port ports[2], const struct bench_case *c);
+
+struct options;
+
+/* run.c */
+
+/** Measure all that is planned, and show the results where the options want them. */
+void run_plan(const struct options *options);
+/**
+ * Show what there is of them, by a thread that is to end the process afterwards: whoever runs the
+ * above does not go on.
+ */
+void run_interrupted(void);
 
 /* options.c */
 
@@ -180,8 +194,11 @@ int features_run(const struct options *options);
 void threads_init(const char *list);
 unsigned int nb_cpus(void);
 void threads_start_eal(bool huge);
-/** Start the thread that takes net_tap's signals, so that others do not. */
-void threads_divert_signals(void);
+/**
+ * Start the threads that take signals, so that others do not: net_tap's, and those that end the
+ * process, before which the function is called.
+ */
+void threads_divert_signals(void (*interrupted)(void));
 /** Run on the worker lcores 0 to n - 1 at once; arguments are size bytes apart. */
 void run_workers(int (*run)(void *), void *args, size_t size, unsigned int n);
 /** The CPU that workers get last. */

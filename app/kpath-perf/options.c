@@ -83,10 +83,11 @@ print_help(void)
 		"  sudo kpath-perf --cpus=2,3 --mtu=9000 --offloads=off,all --json=paths.json\n"
 		"\n"
 		"Interfaces and traffic are in network namespaces of this process, and go with it.\n"
+		"Ctrl-C ends it, and shows what was measured until then.\n"
 		"A value may follow its option after a space as well.\n"
 		"\n"
 		"Exit status: 0 if it was measured, 1 after an error, 2 if an option is wrong,\n"
-		"77 if no path can be measured here.\n",
+		"77 if no path can be measured here, 130 and 143 after Ctrl-C and SIGTERM.\n",
 		MTU_MIN, MTU_MAX, ROUNDS_BRIEF, ROUNDS_DEFAULT, KPERF_ROUNDS_MAX, MS_DEFAULT,
 		MS_MAX);
 }

@@ -86,14 +86,15 @@ const struct metric_info metric_infos[M_MAX] = {
  */
 
 struct results *
-results_new(const struct options *options)
+results_new(const struct options *options, unsigned int planned)
 {
 	struct results *results = calloc(1, sizeof(*results));
 
 	if (results == NULL)
 		die("out of memory");
 	results->options = options;
-	results->cases = calloc(nb_cases, sizeof(*results->cases));
+	results->planned = planned;
+	results->cases = calloc(planned, sizeof(*results->cases));
 	if (results->cases == NULL)
 		die("out of memory");
 	machine_describe(&results->machine, options->huge);

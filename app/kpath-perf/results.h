@@ -61,13 +61,15 @@ struct measured {
 /* All of a run, in the order of the cases. */
 struct results {
 	const struct options *options;
+	bool complete;		/* else it was ended before */
+	unsigned int planned;	/* cases */
 	struct machine machine;
 	unsigned int n;
 	struct measured *cases;
 };
 
-/** Room for the results of a run; the options must outlive them. */
-struct results *results_new(const struct options *options);
+/** Room for the results of a run of so many cases; the options must outlive them. */
+struct results *results_new(const struct options *options, unsigned int planned);
 /** Add a case with n series, which are copied. Returns it as it is kept. */
 const struct measured *results_add(struct results *results, const struct bench_case *c,
 		const struct series *series, unsigned int n);
@@ -129,6 +131,8 @@ extern const char * const offload_names[OFFLOAD_MAX], * const path_kind_names[];
 
 /** The parameters of a case in words. */
 void params_print(char *text, size_t size, const struct bench_case *c);
+/** A sentence that says of a run that was ended how far it got. */
+void incomplete_print(FILE *out, const struct results *results);
 /** Test and parameters in a few: what tells the cases that compare paths from each other. */
 void case_print_short(char *text, size_t size, const struct bench_case *c);
 

@@ -285,6 +285,13 @@ summary_print(const struct results *results)
 	struct notes notes = {0};
 	unsigned int i;
 
+	if (!results->complete) {
+		printf("\n");
+		incomplete_print(stdout, results);
+		printf("\n");
+	}
+	if (results->n == 0)
+		return;
 	printf("\n%-*s", LABEL_WIDTH + UNIT_WIDTH, "");
 	for (i = 0; i < nb_paths; i++)
 		if (has_column(results, &paths[i]))

@@ -85,3 +85,10 @@ case_print_short(char *text, size_t size, const struct bench_case *c)
 	else
 		snprintf(text, size, "%s %u B", c->test->name, p->len);
 }
+
+void
+incomplete_print(FILE *out, const struct results *results)
+{
+	fprintf(out, "INCOMPLETE: it was ended after %u of %u cases%s.", results->n,
+		results->planned, results->n > 0 ? ", the last of which may lack rounds" : "");
+}

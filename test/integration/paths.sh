@@ -134,6 +134,7 @@ python3 - $work/json $work/table <<-'END' || die "not what it should be"
 	asked = ['rtap', 'net_tap', 'virtio_user', 'af_packet', 'af_xdp', 'pcap', 'veth']
 	data = json.load(open(sys.argv[1]))
 	table = open(sys.argv[2]).read()
+	assert data['complete'] and 'INCOMPLETE' not in table, data['complete']
 	header = next(line for line in table.splitlines() if line.split()[:1] == ['rtap'])
 	paths = {path['name']: path for path in data['paths']}
 	runs = [name for name in asked if paths[name]['runs']]
@@ -238,18 +239,46 @@ python3 - $work/uring $work/tun <<-'END' || die "not what it should be"
 	assert 'p50_us' in metrics['veth'] and not metrics['rtap'], metrics
 END
 
-# A signal that ends it in the middle of traffic leaves nothing.
+# incomplete SIGNAL: what was measured until then is in the table, the page and the JSON file.
+incomplete()
+{
+	grep -Eq '^INCOMPLETE: it was ended after [5-7] of 16 cases' $work/table ||
+		die "SIG$1: the table does not say that it is incomplete: $(<$work/table)"
+	grep -q '^tcp 1 up off ' $work/table || die "SIG$1: no results: $(<$work/table)"
+	python3 - $work/json $work/page/index.html $work <<-'END' || die "SIG$1: not what it should be"
+		import json, os, sys
+
+		data = json.load(open(sys.argv[1]))
+		page = open(sys.argv[2]).read()
+		assert data['complete'] is False, data
+		assert 5 <= len(data['cases']) <= 7, len(data['cases'])
+		for case in data['cases'][:5]:
+		    assert case['primary'] in case['paths'][0]['metrics'], case
+		assert f"INCOMPLETE: it was ended after {len(data['cases'])} of 16 cases" in page
+		assert not [name for name in os.listdir(sys.argv[3]) if name.startswith('.')]
+	END
+	! "$top/devtools/paths-tables.py" $work/json >$work/out 2>&1 ||
+		die "SIG$1: the guide would take incomplete results"
+}
+
+# A signal that ends it in the middle of traffic leaves nothing but what was measured until then.
 for signal in INT TERM; do
 	say "SIG$signal"
-	env --default-signal=$signal "$perf" --tests=tcp "${memory[@]}" >$work/table \
-		2>$work/errors &
+	rm -f $work/json
+	env --default-signal=$signal "$perf" --tests=tx,tcp --paths=rtap,veth --report=$work/page \
+		--json=$work/json "${memory[@]}" >$work/table 2>$work/errors &
 	pid=$!
-	wait_for 60 grep -q '^1/' $work/errors || die "no progress: $(<$work/errors)"
-	sleep 0.3
+	wait_for 60 grep -q '^6/' $work/errors || die "no progress: $(<$work/errors)"
+	# As it is all the time: five cases are done, but not all. A reader never sees half a file.
+	python3 -c 'import json, sys
+data = json.load(open(sys.argv[1]))
+assert not data["complete"] and len(data["cases"]) >= 5, data' $work/json || die "no results yet"
 	kill -$signal $pid
 	status=0
 	wait $pid || status=$?
-	[[ $status -gt 128 ]] || die "SIG$signal: status $status: $(<$work/errors)"
+	[[ $status -eq $((128 + $(kill -l $signal))) ]] ||
+		die "SIG$signal: status $status: $(<$work/errors)"
+	incomplete $signal
 	gone()
 	{
 		[[ $(left) == "$before" ]]

@@ -325,6 +325,29 @@ def check_program(program):
         page.write_text('x' * 10 ** 7, encoding='utf-8')
         subprocess.run([program, page.parent], check=True)
         check_page(page, results)
+        # Of a run that was ended, there is what was measured, and that it is not all.
+        root, _ = check_page(page, results)
+        assert 'INCOMPLETE' not in text_of(root)
+        assert json.loads(results.read_bytes().decode(errors='replace'))['complete'] is True
+        results.chmod(0o640)
+        subprocess.run([program, page.parent, results, 'incomplete'], check=True)
+        root, _ = check_page(page, results)
+        assert 'INCOMPLETE: it was ended after 4 of 5 cases' in text_of(root)
+        assert json.loads(results.read_bytes().decode(errors='replace'))['complete'] is False
+        # It has taken the place of the other, and nothing else is left; a link stays one.
+        assert results.stat().st_mode & 0o777 == 0o640, results.stat()
+        assert sorted(file.name for file in directory.iterdir()) == ['json', 'new']
+        link = directory / 'link'
+        link.symlink_to('json')
+        subprocess.run([program, page.parent, link], check=True)
+        assert link.is_symlink()
+        assert json.loads(results.read_bytes().decode(errors='replace'))['complete'] is True
+        # Standard output is not written over.
+        with open(directory / 'out', 'w', encoding='utf-8') as out:
+            subprocess.run(['sh', '-c', 'echo before; "$@"; echo behind', '-', program,
+                            page.parent, '/dev/stdout'], stdout=out, check=True)
+        words = (directory / 'out').read_bytes()
+        assert words.startswith(b'before\n{"') and words.endswith(b']}\nbehind\n'), words[:80]
         # What cannot be written has a reason.
         page.unlink()
         page.symlink_to('/dev/full')
