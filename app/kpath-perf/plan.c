@@ -221,8 +221,9 @@ plan_progress(unsigned int i, unsigned int round, const struct path *path)
 
 	if (began == 0)
 		began = now_ns();
+	/* A line that is too long is cut off, so that it can be written over. */
 	if (terminal)
-		fprintf(stderr, "\r\033[K");
+		fprintf(stderr, "\r\033[K%s", path != NULL ? "\033[?7l" : "");
 	if (path == NULL || (!terminal && shown == i))
 		return;
 	shown = i;
@@ -234,5 +235,5 @@ plan_progress(unsigned int i, unsigned int round, const struct path *path)
 			path->name);
 	fprintf(stderr, ", ");
 	print_time(stderr, seconds_left(i, round));
-	fprintf(stderr, terminal ? " left" : " left\n");
+	fprintf(stderr, " left%s", terminal ? "\033[?7h" : "\n");
 }

@@ -230,11 +230,36 @@ is_asked_for(const struct path *path)
 	return false;
 }
 
+/* The reason why none of those that are wanted runs, if it is the same for all; else NULL. */
+static const struct availability *
+common_reason(bool (*wanted)(const struct path *))
+{
+	const struct availability *first = NULL;
+	unsigned int i;
+
+	for (i = 0; i < nb_paths; i++) {
+		const struct availability *a = available(&paths[i]);
+
+		if (!wanted(&paths[i]))
+			continue;
+		if (a->why == NULL || (first != NULL && (strcmp(a->why, first->why) != 0 ||
+		    strcmp(a->how, first->how) != 0)))
+			return NULL;
+		first = a;
+	}
+	return first;
+}
+
 void
 summary_missing(FILE *out)
 {
+	const struct availability *common = common_reason(is_asked_for);
 	unsigned int i;
 
+	if (common != NULL) {
+		fprintf(out, "%s\nto get it: %s\n", common->why, common->how);
+		return;
+	}
 	for (i = 0; i < nb_paths; i++) {
 		const struct availability *a = available(&paths[i]);
 
@@ -309,12 +334,20 @@ summary_print(const struct results *results)
 	fflush(stdout);
 }
 
+static bool
+is_driver(const struct path *path)
+{
+	return path_kind(path) != KIND_LOOP;
+}
+
 static void
-list_path(const struct path *path)
+list_path(const struct path *path, bool tell)
 {
 	const struct availability *a = available(path);
 
 	printf("  %-12s %s (%s)\n", path->name, path->what, path_kind_names[path_kind(path)]);
+	if (!tell)
+		return;
 	if (a->why != NULL)
 		printf("  %-12s does not run here: %s\n", "", a->why);
 	else if (a->note != NULL)
@@ -326,14 +359,17 @@ list_path(const struct path *path)
 void
 summary_list(const struct options *options)
 {
+	const struct availability *common = common_reason(is_driver);
 	const struct test *last = NULL;
 	char words[128];
 	unsigned int i;
 
 	printf("Paths:\n");
 	for (i = 0; i < nb_paths; i++)
-		if (options->set == SET_BENCH || path_kind(&paths[i]) != KIND_LOOP)
-			list_path(&paths[i]);
+		if (options->set == SET_BENCH || is_driver(&paths[i]))
+			list_path(&paths[i], common == NULL);
+	if (common != NULL)
+		printf("  None runs here: %s\n  to get it: %s\n", common->why, common->how);
 	printf("\nCases (*: also in the short form):\n");
 	for (i = 0; i < plan_size(); i++) {
 		const struct bench_case *c = plan_case(i);
@@ -344,8 +380,12 @@ summary_list(const struct options *options)
 		params_print(words, sizeof(words), c);
 		printf("    %c %s\n", c->brief ? '*' : ' ', words[0] != '\0' ? words : "one case");
 	}
-	printf("\n%u rounds of %u ms, or what a test needs, take about ", options->rounds,
-		options->ms);
+	if (plan_seconds() <= 0) {
+		printf("\nNone of these can be measured here.\n");
+		return;
+	}
+	printf("\n%u round%s of %u ms, or what a test needs: about ", options->rounds,
+		options->rounds == 1 ? "" : "s", options->ms);
 	print_time(stdout, plan_seconds());
 	printf(".\n");
 }

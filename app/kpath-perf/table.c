@@ -18,8 +18,9 @@ table_introduce(const struct results *results)
 
 	printf("%u CPUs, %u cores (%s), pages of %s, Linux %s, %s, liburing %s\n", m->cpus,
 		m->cores, m->model, m->pages, m->kernel, m->dpdk, m->liburing);
-	printf("%u cases, %u rounds of %u ms or what a test needs, paths in turns: about ",
-		plan_size(), options->rounds, options->ms);
+	printf("%u case%s, %u round%s of %u ms or what a test needs, paths in turns: about ",
+		plan_size(), plan_size() == 1 ? "" : "s", options->rounds,
+		options->rounds == 1 ? "" : "s", options->ms);
 	print_time(stdout, plan_seconds());
 	printf(".\n");
 	if (options->details)

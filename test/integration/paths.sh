@@ -109,8 +109,12 @@ setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all $work/perf >$
 	2>$work/errors || status=$?
 [[ $status -eq 77 ]] || die "without permission: status $status: $(<$work/errors)"
 for words in 'no permission' 'run it as root'; do
-	grep -q "$words" $work/errors || die "no reason: $(<$work/errors)"
+	[[ $(grep -c "$words" $work/errors) -eq 1 ]] || die "no reason, or many: $(<$work/errors)"
 done
+setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all $work/perf --list >$work/out ||
+	die "--list without permission: status $?"
+grep -q 'None runs here: no permission' $work/out || die "no reason: $(<$work/out)"
+grep -q 'None of these can be measured' $work/out || die "a time for nothing: $(<$work/out)"
 
 say "all paths, short"
 before=$(left)
@@ -245,7 +249,7 @@ incomplete()
 	grep -Eq '^INCOMPLETE: it was ended after [5-7] of 16 cases' $work/table ||
 		die "SIG$1: the table does not say that it is incomplete: $(<$work/table)"
 	grep -q '^tcp 1 up off ' $work/table || die "SIG$1: no results: $(<$work/table)"
-	python3 - $work/json $work/page/index.html $work <<-'END' || die "SIG$1: not what it should be"
+	python3 - $work/json $work/page/index.html $work <<-'END' || die "SIG$1: not complete"
 		import json, os, sys
 
 		data = json.load(open(sys.argv[1]))

@@ -3,9 +3,9 @@
  */
 
 /*
- * report DIRECTORY [FILE [incomplete]]: write the page of kpath-perf, from results that no run would
- * have, and the same as JSON to the file; also those of a run that was ended before the last case.
- * report.py looks at them.
+ * report DIRECTORY [FILE [incomplete]]: write the page of kpath-perf, from results that no run
+ * would have, and the same as JSON to the file; also those of a run that was ended before the last
+ * case. report.py looks at them.
  */
 
 #include <math.h>
