@@ -33,9 +33,9 @@ RATIOS = (
     ('there and back, median', 'rtt', {}, 'p50_us', True),
     ('wake-up, median', 'wake', {}, 'p50_us', False),
     ('TCP, offloads off', 'tcp', {'streams': 1, 'offload': 'off'}, 'gbps', True),
-    ('TCP, offloads on', 'tcp', {'streams': 1, 'offload': 'all'}, 'gbps', True),
+    ('TCP, offloads all', 'tcp', {'streams': 1, 'offload': 'all'}, 'gbps', True),
     ('TCP, 8 streams, off', 'tcp', {'streams': 8, 'offload': 'off'}, 'gbps', False),
-    ('TCP, 8 streams, on', 'tcp', {'streams': 8, 'offload': 'all'}, 'gbps', True),
+    ('TCP, 8 streams, all', 'tcp', {'streams': 8, 'offload': 'all'}, 'gbps', True),
 )
 PEERS = (('net_tap', 'net_tap'), ('af_packet', 'af_packet'), ('af_xdp', 'af_xdp'),
          ('kernel alone', 'veth'), ('best bare loop', BEST_LOOP))
@@ -72,8 +72,8 @@ MODE_ROWS = (
     ('there and back, median', 'rtt', {}, 'p50_us'),
     ('TCP, offloads off', 'tcp', {'streams': 1, 'offload': 'off'}, 'gbps'),
     ('TCP, offloads off, CPU time', 'tcp', {'streams': 1, 'offload': 'off'}, 'cpu_s_per_gb'),
-    ('TCP, offloads on', 'tcp', {'streams': 1, 'offload': 'all'}, 'gbps'),
-    ('TCP, offloads on, CPU time', 'tcp', {'streams': 1, 'offload': 'all'}, 'cpu_s_per_gb'),
+    ('TCP, offloads all', 'tcp', {'streams': 1, 'offload': 'all'}, 'gbps'),
+    ('TCP, offloads all, CPU time', 'tcp', {'streams': 1, 'offload': 'all'}, 'cpu_s_per_gb'),
 )
 
 LATENCY_PATHS = ('rtap', 'rtap-rw', 'rtap-napi', 'rtap-sqpoll', 'net_tap', 'af_packet', 'af_xdp',

@@ -4,15 +4,22 @@
 
 import json
 import pathlib
+import sys
 
 # In place of all bare loops in a case: the best of them by the metric that is asked for
 BEST_LOOP = 'best bare loop'
 
 MORE_IS_BETTER = ('mpps', 'gbps')
 
+# Who loses more packets than that, per thousand, is marked, and best at nothing, as in the program.
+LOSSY = 10
+
 
 def load(file):
-    return json.loads(pathlib.Path(file).read_text(encoding='utf-8'))
+    data = json.loads(pathlib.Path(file).read_text(encoding='utf-8'))
+    if not data.get('complete', True):
+        sys.exit(f'{file}: that run was ended before all was measured')
+    return data
 
 
 def find(data, test, wanted):
@@ -30,13 +37,17 @@ def is_better(metric, one, other):
     return one > other if metric in MORE_IS_BETTER else one < other
 
 
+def is_lossy(metrics):
+    return metrics.get('lost_permille', {'median': 0})['median'] > LOSSY
+
+
 def figures(case, path, metric):
     """Median, low and high of a metric, None where it was not measured."""
     if path != BEST_LOOP:
         return case.get(path, {}).get(metric)
     best = None
     for name, metrics in case.items():
-        if name.startswith('loop-') and metric in metrics and (
+        if name.startswith('loop-') and metric in metrics and not is_lossy(metrics) and (
                 best is None or is_better(metric, metrics[metric]['median'], best['median'])):
             best = metrics[metric]
     return best

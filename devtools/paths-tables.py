@@ -12,7 +12,7 @@ paths-tables.py --write DIRECTORY GUIDE.rst   put them into the guide, in place 
 import pathlib
 import sys
 
-from bench_json import figures, find, load, rst, times_better
+from bench_json import figures, find, is_lossy, load, rst, times_better
 
 COMMAND = 'devtools/paths-tables.py --write doc/performance doc/guides/tools/kpath-perf.rst'
 PATHS = ('rtap', 'net_tap', 'virtio_user', 'af_packet', 'af_xdp', 'pcap', 'veth')
@@ -49,17 +49,17 @@ ROWS = (
     ('there and back', 'rtt', {}, 'p50_us', 'us', 0, True),
     ('there and back, 99 %', 'rtt', {}, 'p99_us', 'us', 0, False),
     ('there and back, 99.9 %', 'rtt', {}, 'p999_us', 'us', 0, False),
-    ('TCP, 1 stream, off', 'tcp', tcp(1, 'up', 'off'), 'gbps', 'Gb/s', 2, True),
+    ('TCP, 1 stream up, off', 'tcp', tcp(1, 'up', 'off'), 'gbps', 'Gb/s', 2, True),
     ('', 'tcp', tcp(1, 'up', 'off'), 'cpu_s_per_gb', 'CPU s/GB', 2, False),
-    ('TCP, 1 stream, checksums', 'tcp', tcp(1, 'up', 'csum'), 'gbps', 'Gb/s', 2, True),
-    ('TCP, 1 stream, all', 'tcp', tcp(1, 'up', 'all'), 'gbps', 'Gb/s', 2, True),
+    ('TCP, 1 stream up, csum', 'tcp', tcp(1, 'up', 'csum'), 'gbps', 'Gb/s', 2, True),
+    ('TCP, 1 stream up, all', 'tcp', tcp(1, 'up', 'all'), 'gbps', 'Gb/s', 2, True),
     ('', 'tcp', tcp(1, 'up', 'all'), 'cpu_s_per_gb', 'CPU s/GB', 2, False),
-    ('TCP, 1 stream each way, all', 'tcp', tcp(1, 'both', 'all'), 'gbps', 'Gb/s', 2, True),
-    ('TCP, 4 streams, off', 'tcp', tcp(4, 'up', 'off'), 'gbps', 'Gb/s', 2, True),
-    ('TCP, 4 streams, checksums', 'tcp', tcp(4, 'up', 'csum'), 'gbps', 'Gb/s', 2, False),
-    ('TCP, 4 streams, all', 'tcp', tcp(4, 'up', 'all'), 'gbps', 'Gb/s', 2, True),
-    ('TCP, 4 streams each way, off', 'tcp', tcp(4, 'both', 'off'), 'gbps', 'Gb/s', 2, False),
-    ('TCP, 4 streams each way, all', 'tcp', tcp(4, 'both', 'all'), 'gbps', 'Gb/s', 2, True),
+    ('TCP, 1 stream both, all', 'tcp', tcp(1, 'both', 'all'), 'gbps', 'Gb/s', 2, True),
+    ('TCP, 4 streams up, off', 'tcp', tcp(4, 'up', 'off'), 'gbps', 'Gb/s', 2, True),
+    ('TCP, 4 streams up, csum', 'tcp', tcp(4, 'up', 'csum'), 'gbps', 'Gb/s', 2, False),
+    ('TCP, 4 streams up, all', 'tcp', tcp(4, 'up', 'all'), 'gbps', 'Gb/s', 2, True),
+    ('TCP, 4 streams both, off', 'tcp', tcp(4, 'both', 'off'), 'gbps', 'Gb/s', 2, False),
+    ('TCP, 4 streams both, all', 'tcp', tcp(4, 'both', 'all'), 'gbps', 'Gb/s', 2, True),
     ('under load, there and back', 'rrul', {}, 'p50_us', 'us', 0, True),
     ('under load, 99 %', 'rrul', {}, 'p99_us', 'us', 0, False),
     ('added by the load', 'rrul', {}, 'added_us', 'us', 0, False),
@@ -86,18 +86,20 @@ def running(data):
     return [path for path in PATHS if known.get(path)]
 
 
-def cell(figure, digits):
+def cell(case, path, metric, digits):
+    figure = figures(case, path, metric)
     if figure is None:
         return '-'
     wide = figure['high'] - figure['low'] > WIDE * abs(figure['median'])
-    return f"{figure['median']:.{digits}f}" + ('!' if wide else '')
+    marks = ('!' if wide else '') + ('L' if is_lossy(case[path]) else '')
+    return f"{figure['median']:.{digits}f}{marks}"
 
 
 def results(data):
     paths, rows, last = running(data), [], ''
     for name, test, wanted, metric, unit, digits, _ in ROWS:
         case = find(data, test, wanted)
-        cells = [cell(figures(case, path, metric), digits) for path in paths]
+        cells = [cell(case, path, metric, digits) for path in paths]
         last = name or last
         if any(text != '-' for text in cells):
             rows.append([f'{last}, {unit}'] + cells)
@@ -151,7 +153,8 @@ GUIDE = (
     ('table_kpath_machine', 'Where this was measured', ('paths',), machine),
     ('table_kpath_features', 'What each path does, as seen by --features',
      ('features', 'guest-features'), features),
-    ('table_kpath_results', 'What was measured; an exclamation mark: the rounds differ much',
+    ('table_kpath_results',
+     'What was measured; !: the rounds differ much, L: more than 1 % of packets were lost',
      ('paths',), results),
     ('table_kpath_ratios', 'How many times better than net_tap', ('paths',),
      lambda data: ratios(data, 'net_tap')),

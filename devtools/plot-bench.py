@@ -34,9 +34,9 @@ PLOTS = (
      'cpu_ns', 'rx', [(str(n), {'len': 64, 'burst': n, 'queues': 1, 'gso': False})
                       for n in BURSTS]),
     ('tcp', 'TCP through two ports', 'Gb/s', 'gbps', 'tcp',
-     [(f'{n} stream{"s"[:n > 1]}, offloads {name}',
+     [(f'{n} stream{"s"[:n > 1]}, offloads {offload}',
        {'streams': n, 'offload': offload})
-      for offload, name in (('off', 'off'), ('all', 'on')) for n in (1, 8)]),
+      for offload in ('off', 'all') for n in (1, 8)]),
     ('rtt', 'There and back through two ports', 'us', 'p50_us', 'rtt', [('median', {})]),
 )
 

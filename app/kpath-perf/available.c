@@ -314,13 +314,3 @@ available(const struct path *path)
 {
 	return &all[path - paths];
 }
-
-const char *
-path_kind(const struct path *path)
-{
-	if (path->ops == &veth_ops)
-		return "kernel alone";
-	if (path->ops == &loop_ops)
-		return "bare loop";
-	return (path->flags & DPDK_VETH) != 0 ? "redirection" : "injection";
-}

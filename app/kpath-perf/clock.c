@@ -57,38 +57,45 @@ read_word(const char *pid, const char *name, char *word, size_t size)
 	return ok;
 }
 
-/* Softirqs of all CPUs; what is of this program: threaded NAPI, vhost until Linux 6.4. */
-static bool
-moves_packets(const char *comm)
+/*
+ * Softirqs of all CPUs; what is of this program: threaded NAPI, and vhost. Since Linux 6.4 the
+ * latter is inside this process, as io_uring's always are.
+ */
+const char *
+cpu_thread_kind(unsigned int thread)
 {
-	char vhost[32];
+	static const char * const kinds[][2] = {
+		/* what names begin with: a number is behind, or an interface */
+		{ "ksoftirqd/", "ksoftirqd" }, { "napi/kp", "napi" },
+		{ "iou-sqp-", "iou-sqp" }, { "iou-wrk-", "iou-wrk" },
+	};
+	char pid[16], comm[64], vhost[32];
+	unsigned int i;
 
+	snprintf(pid, sizeof(pid), "%u", thread);
+	if (!read_word(pid, "comm", comm, sizeof(comm)))
+		return NULL;
+	for (i = 0; i < RTE_DIM(kinds); i++)
+		if (strncmp(comm, kinds[i][0], strlen(kinds[i][0])) == 0)
+			return kinds[i][1];
 	snprintf(vhost, sizeof(vhost), "vhost-%d", getpid());
-	return strncmp(comm, "ksoftirqd/", 10) == 0 || strncmp(comm, "napi/kp", 7) == 0 ||
-		strncmp(comm, vhost, RTE_MIN(strlen(vhost), (size_t)15)) == 0;
+	return strncmp(comm, vhost, strlen(vhost)) == 0 ? "vhost" : NULL;
 }
 
-/* Those that it runs in this process: io_uring's always, vhost's since Linux 6.4. */
-static bool
-is_inside(const char *comm)
-{
-	return strncmp(comm, "iou-", 4) == 0 || strncmp(comm, "vhost-", 6) == 0;
-}
-
-/* Threads in a directory of /proc whose names match; returns how many. */
+/* Those in a directory of /proc; returns how many. */
 static unsigned int
-find_threads(const char *path, bool (*match)(const char *), unsigned int *threads, unsigned int max)
+find_threads(const char *path, unsigned int *threads, unsigned int max)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
-	unsigned int n = 0;
-	char comm[64];
+	unsigned int n = 0, thread;
 
 	while (dir != NULL && n < max && (entry = readdir(dir)) != NULL) {
-		if (isdigit((unsigned char)entry->d_name[0]) == 0 ||
-		    !read_word(entry->d_name, "comm", comm, sizeof(comm)) || !match(comm))
+		if (isdigit((unsigned char)entry->d_name[0]) == 0)
 			continue;
-		threads[n++] = strtoul(entry->d_name, NULL, 10);
+		thread = strtoul(entry->d_name, NULL, 10);
+		if (cpu_thread_kind(thread) != NULL)
+			threads[n++] = thread;
 	}
 	if (dir != NULL)
 		closedir(dir);
@@ -98,10 +105,8 @@ find_threads(const char *path, bool (*match)(const char *), unsigned int *thread
 unsigned int
 cpu_kernel_threads(struct cpu_meter *meter)
 {
-	meter->nb_threads = find_threads("/proc", moves_packets, meter->threads,
-		RTE_DIM(meter->threads));
-	meter->nb_inside = find_threads("/proc/self/task", is_inside, meter->inside,
-		RTE_DIM(meter->inside));
+	meter->nb_threads = find_threads("/proc", meter->threads, RTE_DIM(meter->threads));
+	meter->nb_inside = find_threads("/proc/self/task", meter->inside, RTE_DIM(meter->inside));
 	return meter->nb_threads;
 }
 

@@ -9,7 +9,6 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +18,10 @@
 
 #include <linux/if_packet.h>
 
+#include "output.h"
 #include "probe.h"
 
 #define FILES_MAX 1024
-#define THREADS_MAX 256
 
 struct features {
 	const struct path *path;
@@ -141,100 +140,40 @@ describe_files(const struct files *before, const struct port *port, char *text, 
  * Threads that the kernel makes for a port: some belong to this process, others are its own
  */
 
-struct threads {
-	unsigned int n;
-	unsigned long ids[THREADS_MAX];
-};
-
 static bool
-is_among(const struct threads *t, unsigned long id)
+is_among(const unsigned int *threads, unsigned int n, unsigned int thread)
 {
 	unsigned int i;
 
-	for (i = 0; i < t->n; i++)
-		if (t->ids[i] == id)
-			return true;
-	return false;
+	for (i = 0; i < n && threads[i] != thread; i++)
+		;
+	return i < n;
 }
 
 static void
-read_name(const char *dir, const char *id, char *name, size_t size)
+describe_new(const unsigned int *now, unsigned int n, const unsigned int *before,
+		unsigned int nb_before, char *text, size_t size)
 {
-	char path[PATH_MAX];
-	FILE *file;
+	const char *kind;
+	unsigned int i;
 
-	snprintf(path, sizeof(path), "%s/%s/comm", dir, id);
-	name[0] = '\0';
-	file = fopen(path, "re");
-	if (file == NULL)
-		return;
-	if (fgets(name, size, file) == NULL)
-		name[0] = '\0';
-	name[strcspn(name, "\n")] = '\0';
-	fclose(file);
-}
-
-/* The names that it gives: with the number of a process, or the name of an interface behind. */
-static const char *
-kind_of(const char *name)
-{
-	char vhost[32];
-
-	snprintf(vhost, sizeof(vhost), "vhost-%d", getpid());
-	if (strncmp(name, vhost, strlen(vhost)) == 0)
-		return "vhost";
-	if (strncmp(name, "napi/kp", 7) == 0)
-		return "napi";
-	if (strncmp(name, "iou-sqp-", 8) == 0)
-		return "iou-sqp";
-	if (strncmp(name, "iou-wrk-", 8) == 0)
-		return "iou-wrk";
-	return NULL;
-}
-
-/* Note all there are, and name those that were not there before. */
-static void
-find_threads(const char *path, struct threads *now, const struct threads *before, char *text,
-		size_t size)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	char name[64];
-
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		unsigned long id = strtoul(entry->d_name, NULL, 10);
-
-		if (isdigit((unsigned char)entry->d_name[0]) == 0)
-			continue;
-		read_name(path, entry->d_name, name, sizeof(name));
-		if (kind_of(name) == NULL)
-			continue;
-		if (before != NULL && !is_among(before, id))
-			add_word(text, size, kind_of(name));
-		if (now->n < THREADS_MAX)
-			now->ids[now->n++] = id;
+	for (i = 0; i < n; i++) {
+		kind = is_among(before, nb_before, now[i]) ? NULL : cpu_thread_kind(now[i]);
+		if (kind != NULL)
+			add_word(text, size, kind);
 	}
-	if (dir != NULL)
-		closedir(dir);
 }
 
 static void
-find_all_threads(struct threads *now, const struct threads *before, char *text, size_t size)
+describe_threads(const struct cpu_meter *before, char *text, size_t size)
 {
-	now->n = 0;
-	find_threads("/proc/self/task", now, before, text, size);
-	find_threads("/proc", now, before, text, size);
-}
+	static struct cpu_meter now;
+	bool seen = cpu_kernel_threads(&now) != 0;
 
-static void
-describe_threads(const struct threads *before, char *text, size_t size)
-{
-	static struct cpu_meter meter;
-	struct threads now;
-
-	find_all_threads(&now, before, text, size);
+	describe_new(now.threads, now.nb_threads, before->threads, before->nb_threads, text, size);
+	describe_new(now.inside, now.nb_inside, before->inside, before->nb_inside, text, size);
 	if (text[0] == '\0')
-		snprintf(text, size, cpu_kernel_threads(&meter) != 0 ? "none" : "none seen");
+		snprintf(text, size, seen ? "none" : "none seen");
 }
 
 /*
@@ -266,12 +205,12 @@ static void
 find_features(struct features *f, unsigned int subnet)
 {
 	static struct files files;
-	static struct threads threads;
+	static struct cpu_meter threads;
 	struct port ports[2];
 	struct probing probing = { ports, &f->probed };
 
 	find_files(&files);
-	find_all_threads(&threads, NULL, NULL, 0);
+	cpu_kernel_threads(&threads);
 	if (!open_ports(ports, &features_case, f->path, f->path, subnet)) {
 		f->why = ports[0].why;
 		return;
@@ -374,11 +313,12 @@ print_differences(const struct features *all, unsigned int n)
 static void
 write_json(const struct features *all, unsigned int n, const char *file)
 {
-	FILE *out = fopen(file, "we");
+	struct output output;
 	unsigned int i, r;
+	FILE *out;
 
-	if (out == NULL)
-		die("%s: %s", file, strerror(errno));
+	output_open(&output, file);
+	out = output.file;
 	fprintf(out, "{\"features\":[");
 	for (i = 0; i < n; i++) {
 		fprintf(out, "%s\n{\"path\":\"%s\"", i == 0 ? "" : ",", all[i].path->name);
@@ -393,8 +333,7 @@ write_json(const struct features *all, unsigned int n, const char *file)
 		fprintf(out, "}");
 	}
 	fprintf(out, "]}\n");
-	if (ferror(out) || fclose(out) != 0)
-		die("%s: %s", file, strerror(errno));
+	output_close(&output);
 }
 
 int
@@ -404,11 +343,16 @@ features_run(const struct options *options)
 	unsigned int i, n = 0, seen = 0;
 
 	for (i = 0; i < nb_paths && n < RTE_DIM(all); i++) {
-		if (paths[i].ops != &dpdk_ops ||
-		    (options->paths != NULL && !listed(options->paths, paths[i].name, ",")))
+		bool has_port = paths[i].ops == &dpdk_ops;
+
+		if (options->paths != NULL ? !listed(options->paths, paths[i].name, ",") :
+		    !has_port)
 			continue;
 		all[n].path = &paths[i];
-		find_features(&all[n], n);
+		if (has_port)
+			find_features(&all[n], n);
+		else
+			all[n].why = "has no port of DPDK's";
 		seen += all[n++].why == NULL;
 	}
 	print_table(all, n);

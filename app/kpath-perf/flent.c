@@ -7,13 +7,13 @@
  * JSON. A file for each path, so that "flent --gui FILE..." shows them side by side.
  */
 
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "output.h"
 #include "results.h"
 
 #define FORMAT_VERSION 4
@@ -149,11 +149,12 @@ write_metadata(FILE *out, const struct path *path, const struct timeline *t)
 static void
 write_file(const char *name, const struct path *path, const struct timeline *t)
 {
-	FILE *out = fopen(name, "we");
+	struct output output;
 	unsigned int s;
+	FILE *out;
 
-	if (out == NULL)
-		die("%s: %s", name, strerror(errno));
+	output_open(&output, name);
+	out = output.file;
 	fprintf(out, "{\"version\":%u,\n", FORMAT_VERSION);
 	write_metadata(out, path, t);
 	fprintf(out, "\"x_values\":[");
@@ -163,8 +164,7 @@ write_file(const char *name, const struct path *path, const struct timeline *t)
 	write_results(out, t);
 	write_raw_values(out, t);
 	fprintf(out, "}\n");
-	if (ferror(out) || fclose(out) != 0)
-		die("%s: %s", name, strerror(errno));
+	output_close(&output);
 }
 
 /* The name that was asked for, with the path in it, and which of several cases it is. */

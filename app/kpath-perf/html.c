@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "html.h"
+#include "output.h"
 
 static const char style[] =
 	":root{color-scheme:light dark;--text:#1c2126;--back:#fff;--soft:#f3f5f7;--line:#d5dae0;"
@@ -95,23 +96,22 @@ html_spread(FILE *out, const struct summary *sum)
 }
 
 void
+html_loss(FILE *out, const struct series *s)
+{
+	if (!is_lossy(s))
+		return;
+	fprintf(out, "<small class=\"lossy\"><mark>lost</mark> ");
+	html_value(out, summarize(s, M_LOST).median / 10);
+	fprintf(out, " %%</small>");
+}
+
+void
 html_case_words(FILE *out, const struct bench_case *c)
 {
 	char words[128];
 
 	params_print(words, sizeof(words), c);
 	xml_text(out, words[0] != '\0' ? words : c->test->what);
-}
-
-const struct series *
-html_kernel_alone(const struct measured *m)
-{
-	unsigned int i;
-
-	for (i = 0; i < m->n; i++)
-		if (is_kernel_alone(m->series[i].path))
-			return &m->series[i];
-	return NULL;
 }
 
 /* The paths of all cases, each once, in the order of the first that has it; returns how many. */
@@ -155,6 +155,11 @@ write_title(FILE *out, const struct results *results)
 	fprintf(out, ", ");
 	xml_text(out, results->machine.dpdk);
 	fprintf(out, ". Other machines have other figures, and may have another order.</p>\n");
+	if (!results->complete) {
+		fprintf(out, "<p><mark>");
+		incomplete_print(out, results);
+		fprintf(out, "</mark></p>\n");
+	}
 }
 
 static void
@@ -188,35 +193,19 @@ write_ratio(FILE *out, double times, const char *than)
 	fprintf(out, " \xc3\x97 %s</small>", than);
 }
 
-/* Nothing but what one can choose is best: not the kernel alone, no bare loop. */
-static const struct series *
-best_choice(const struct measured *m)
-{
-	enum metric primary = m->bench_case->test->primary;
-	const struct series *best = NULL;
-	unsigned int i;
-
-	for (i = 0; i < m->n; i++) {
-		const struct series *s = &m->series[i];
-
-		if (s->path->ops == &dpdk_ops && summarize(s, primary).n > 0 &&
-		    (best == NULL || times_better(primary, s, best) > 1))
-			best = s;
-	}
-	return best;
-}
-
 static void
 write_short_cell(FILE *out, const struct measured *m, const struct series *s)
 {
 	enum metric primary = m->bench_case->test->primary;
 	struct summary sum;
+	const char *side;
 
 	if (s == NULL) {
 		fprintf(out, "<td></td>");
 		return;
 	}
 	sum = summarize(s, primary);
+	side = saturated(m->bench_case, s);
 	if (sum.n == 0) {
 		fprintf(out, "<td title=\"");
 		xml_text(out, s->why != NULL ? s->why : "nothing arrived");
@@ -232,8 +221,11 @@ write_short_cell(FILE *out, const struct measured *m, const struct series *s)
 		html_spread(out, &sum);
 		fprintf(out, " spread</small>");
 	}
-	write_ratio(out, times_better(primary, s, find_series(m, "net_tap")), "net_tap");
-	write_ratio(out, times_better(primary, s, html_kernel_alone(m)), "kernel");
+	html_loss(out, s);
+	write_ratio(out, times_better(primary, s, find_yardstick(m)), YARDSTICK);
+	write_ratio(out, times_better(primary, s, find_kernel(m)), "kernel");
+	if (side != NULL)
+		fprintf(out, "<small>%s saturated</small>", side);
 	fprintf(out, "</td>");
 }
 
@@ -265,9 +257,11 @@ write_short(FILE *out, const struct results *results, const struct path **shown,
 
 	fprintf(out, "<h2 id=\"short\">In short</h2>\n<p>Medians of all rounds. Spread: how wide "
 		"the middle half of the rounds is, as a part of the median; <mark>!</mark>: so wide that "
-		"the figure is to be doubted. N \xc3\x97 net_tap: N times better than DPDK\xe2\x80\x99s "
-		"own TAP driver; N \xc3\x97 kernel: than the kernel alone. The best driver of a row "
-		"is set off.</p>\n<div class=\"scroll\"><table class=\"short\"><thead><tr>"
+		"the figure is to be doubted. N \xc3\x97 " YARDSTICK ": N times better than DPDK\xe2\x80\x99s "
+		"own TAP driver; N \xc3\x97 kernel: than the kernel alone. <mark>lost</mark>: more "
+		"than 1 %% of the packets, so that the figure flatters the path. The best driver of a row "
+		"that loses no more is set off. Saturated: the side that had no time left, which "
+		"decides how fast the path is here.</p>\n<div class=\"scroll\"><table class=\"short\"><thead><tr>"
 		"<th>Test</th>");
 	for (i = 0; i < n; i++) {
 		fprintf(out, "<th scope=\"col\">");
@@ -292,8 +286,8 @@ write_how(FILE *out, const struct results *results)
 		"What disturbs the machine disturbs all alike. What counts is the median, and its "
 		"ratio to that of another path.</li>\n"
 		"<li>Bars are medians. The thin line at the end of a bar is where the middle half of the "
-		"rounds lies; <mark>!</mark> marks what is so wide that it is to be doubted. Two slanted "
-		"lines: the bar is far longer than others, and cut off; its number is right.</li>\n"
+		"rounds lies; <mark>!</mark> marks what is so wide that it is to be doubted. L: more "
+		"than 1 %% of the packets were lost. Two slanted lines: the bar is far longer than others, and cut off; its number is right.</li>\n"
 		"<li>All paths carry the same frames, with the same number of threads, on the same "
 		"CPUs. Interfaces and traffic are in network namespaces of the program; nothing comes "
 		"from outside.</li>\n"
@@ -477,17 +471,14 @@ html_prepare(const char *dir)
 void
 html_write(const struct results *results, const char *dir)
 {
+	struct output output;
 	char *file;
-	FILE *out;
 
 	html_prepare(dir);
 	if (asprintf(&file, "%s/index.html", dir) < 0)
 		die("out of memory");
-	out = fopen(file, "we");
-	if (out == NULL)
-		die("--report: cannot write %s: %s", file, strerror(errno));
-	write_page(out, results);
-	if (fflush(out) != 0 || ferror(out) != 0 || fclose(out) != 0)
-		die("--report: cannot write %s: %s", file, strerror(errno));
+	output_open(&output, file);
+	write_page(output.file, results);
+	output_close(&output);
 	free(file);
 }

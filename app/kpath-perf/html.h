@@ -15,10 +15,10 @@ void html_swatch(FILE *out, const struct path *path);
 void html_value(FILE *out, double value);
 /** The spread in per cent, marked if it is wide. */
 void html_spread(FILE *out, const struct summary *sum);
+/** What the path lost, in per cent and marked, if that is much. */
+void html_loss(FILE *out, const struct series *s);
 /** What sets the case apart from others of its test. */
 void html_case_words(FILE *out, const struct bench_case *c);
-/** The kernel alone, NULL if the case has no such path. */
-const struct series *html_kernel_alone(const struct measured *m);
 
 /* html_test.c */
 

@@ -38,10 +38,27 @@ make_bars(const struct measured *m, enum metric metric)
 		bars[i] = (struct svg_bar){
 			.path = s->path,
 			.sum = summarize(s, metric),
+			.lossy = is_lossy(s),
 			.why = s->why,
 		};
 	}
 	return bars;
+}
+
+/* Is there a bar of any length? That nothing was lost needs no picture. */
+static bool
+has_bars(const struct results *results, const struct test *test, enum metric metric)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < results->n; i++) {
+		const struct measured *m = &results->cases[i];
+
+		for (j = 0; m->bench_case->test == test && j < m->n; j++)
+			if (summarize(&m->series[j], metric).high > 0)
+				return true;
+	}
+	return false;
 }
 
 /* A group for each case of the test in which the metric was measured */
@@ -228,6 +245,8 @@ write_cell(FILE *out, const struct series *s, enum metric metric)
 
 	fprintf(out, "<td>");
 	html_value(out, sum.median);
+	if (metric == M_LOST && is_lossy(s))
+		fprintf(out, " <mark title=\"more than 1 %%\">L</mark>");
 	if (sum.low < sum.high) {
 		fprintf(out, "<small>");
 		html_value(out, sum.low);
@@ -282,16 +301,16 @@ write_row(FILE *out, const struct measured *measured, const struct series *s,
 	fprintf(out, "<td>%u</td><td>", sum.n);
 	html_spread(out, &sum);
 	fprintf(out, "</td>");
-	write_times(out, measured, s, find_series(measured, "net_tap"));
-	write_times(out, measured, s, html_kernel_alone(measured));
+	write_times(out, measured, s, find_yardstick(measured));
+	write_times(out, measured, s, find_kernel(measured));
 	fprintf(out, "<td>%s</td></tr>\n", side != NULL ? side : "\xe2\x80\x93");
 }
 
 static void
 write_table(FILE *out, const struct measured *measured)
 {
-	bool tap = find_series(measured, "net_tap") != NULL;
-	bool kernel = html_kernel_alone(measured) != NULL;
+	bool tap = find_yardstick(measured) != NULL;
+	bool kernel = find_kernel(measured) != NULL;
 	unsigned int nb_columns = 3 + tap + kernel, i;
 	enum metric m;
 
@@ -308,7 +327,7 @@ write_table(FILE *out, const struct measured *measured)
 	}
 	fprintf(out, "<th scope=\"col\">rounds</th><th scope=\"col\">spread</th>%s%s"
 		"<th scope=\"col\">saturated</th></tr></thead><tbody>\n",
-		tap ? "<th scope=\"col\">\xc3\x97 net_tap</th>" : "",
+		tap ? "<th scope=\"col\">\xc3\x97 " YARDSTICK "</th>" : "",
 		kernel ? "<th scope=\"col\">\xc3\x97 kernel</th>" : "");
 	for (i = 0; i < measured->n; i++)
 		write_row(out, measured, &measured->series[i], nb_columns);
@@ -330,7 +349,8 @@ html_test(FILE *out, const struct results *results, const struct test *test)
 	fprintf(out, "</h2>\n<div class=\"plots\">\n");
 	plot_metric(out, results, test, test->primary);
 	for (m = 0; m < M_MAX; m++)
-		if (m != test->primary && (test->shown >> m & 1) != 0)
+		if (m != test->primary && (test->shown >> m & 1) != 0 &&
+		    has_bars(results, test, m))
 			plot_metric(out, results, test, m);
 	fprintf(out, "</div>\n");
 	for (i = html_first_of(results, test); i < results->n; i++)

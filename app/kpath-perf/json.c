@@ -4,10 +4,9 @@
 
 /* Results for programs. */
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "output.h"
 #include "results.h"
 
 void
@@ -61,9 +60,6 @@ json_series(FILE *out, const struct bench_case *c, const struct series *s)
 static void
 json_case(FILE *out, const struct measured *m)
 {
-	static const char * const targets[] = { "nobody", "other", "socket", "closed" };
-	static const char * const offloads[] = { "off", "csum", "all" };
-	static const char * const directions[] = { "up", "down", "both" };
 	const struct bench_case *c = m->bench_case;
 	const struct params *p = &c->params;
 	unsigned int i;
@@ -71,10 +67,11 @@ json_case(FILE *out, const struct measured *m)
 	fprintf(out, "\n{\"test\":\"%s\",\"primary\":\"%s\",\"len\":%u,\"burst\":%u,",
 		c->test->name, metric_infos[c->test->primary].name, p->len, p->burst);
 	fprintf(out, "\"queues\":%u,\"mbuf_room\":%u,\"streams\":%u,\"to\":\"%s\",", p->queues,
-		p->mbuf_room, p->streams, targets[p->to]);
+		p->mbuf_room, p->streams, target_names[p->to]);
 	fprintf(out, "\"mtu\":%u,", params_mtu(p));
 	fprintf(out, "\"gso\":%s,\"offload\":\"%s\",\"direction\":\"%s\",",
-		p->gso ? "true" : "false", offloads[p->offload], directions[p->direction]);
+		p->gso ? "true" : "false", offload_names[p->offload],
+		direction_names[p->direction]);
 	fprintf(out, "\"external\":%s,\"rounds\":%u,\"ms\":%u,\"paths\":[",
 		p->external ? "true" : "false", p->rounds, p->ms);
 	for (i = 0; i < m->n; i++) {
@@ -116,12 +113,13 @@ json_paths(FILE *out, const struct options *options)
 		const struct {
 			const char *name, *value;
 		} words[] = {
-			{ "what", paths[i].what }, { "kind", path_kind(&paths[i]) },
+			{ "what", paths[i].what },
+			{ "kind", path_kind_names[path_kind(&paths[i])] },
 			{ "why", a->why }, { "how", a->how }, { "note", a->note },
 		};
 
 		if (options->set == SET_PATHS && options->paths == NULL &&
-		    paths[i].ops == &loop_ops)
+		    path_kind(&paths[i]) == KIND_LOOP)
 			continue;
 		fprintf(out, "%s\n {\"name\":", sep);
 		json_string(out, paths[i].name);
@@ -141,12 +139,13 @@ void
 json_write(const struct results *results, const char *file)
 {
 	const struct options *options = results->options;
-	FILE *out = fopen(file, "we");
+	struct output output;
 	unsigned int i;
+	FILE *out;
 
-	if (out == NULL)
-		die("%s: %s", file, strerror(errno));
-	fprintf(out, "{\"machine\":");
+	output_open(&output, file);
+	out = output.file;
+	fprintf(out, "{\"complete\":%s,\"machine\":", results->complete ? "true" : "false");
 	json_machine(out, &results->machine);
 	fprintf(out, ",\"rounds\":%u,\"ms\":%u,\"paths\":[", options->rounds, options->ms);
 	json_paths(out, options);
@@ -157,6 +156,5 @@ json_write(const struct results *results, const char *file)
 		json_case(out, &results->cases[i]);
 	}
 	fprintf(out, "]}\n");
-	if (ferror(out) || fclose(out) != 0)
-		die("%s: %s", file, strerror(errno));
+	output_close(&output);
 }

@@ -8,9 +8,11 @@
 /*
  * kpath-perf: what the paths between an application and the Linux kernel cost, side by side.
  *
- * main.c		the order of measurements
+ * main.c		what is done, and ports that are opened for it
+ * run.c		the order of measurements
  * options.c		the command line
- * cases.c		what is compared and what is measured: a row for each path and each case
+ * cases.c		what is compared and what is measured: a row for each path and each case;
+ *			path.h and cases.h say what such a row has
  * available.c		which paths this machine can run, and what the others lack
  * plan.c		which cases are run, and how long that takes
  * path_loop.c		bare programs over a TAP, without DPDK
@@ -33,9 +35,11 @@
  * trace.c		counts system calls
  * machine.c		what it all runs on
  * results.c		medians, spread, ratios
+ * words.c		what things are called
  * table.c		results for people: a case
  * summary.c		the same: all cases in one table
  * json.c		results for programs
+ * output.c		the files that results are written to
  * html.c		results as a page: html_test.c, and pictures: svg.c and those that use it
  * flent.c		latency under load for flent
  * features.c		what each path does, and how
@@ -56,7 +60,6 @@
  * Everything lives in network namespaces of the process, and goes with it.
  */
 
-#include <net/if.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -65,262 +68,8 @@
 #include <rte_common.h>
 #include <rte_ether.h>
 
-#define KPERF_QUEUES_MAX 8
-#define KPERF_BURST_MAX 256
-#define KPERF_ROUNDS_MAX 99
-
-/* Percentiles of fewer times say nothing: they are waited for, so many ns. */
-#define KPERF_TIMES_MIN 10
-#define KPERF_TIMES_WAIT UINT64_C(5000000000)
-
-/* The largest frame: what fits in one mbuf with headroom, whose size has 16 bits. */
-#define KPERF_FRAME_MAX 65000
-
-/* A frame that carries this many bytes of headers can be an IPv4 TCP segment. */
-#define KPERF_HEADERS (14 + 20 + 20)
-
-/* IEEE 802 local experimental ethertype 1: the kernel hands it to nobody. */
-#define KPERF_ETHERTYPE 0x88b5
-
-/* What frames into the kernel are for. */
-enum target {
-	TO_NOBODY,	/* no protocol of that ethertype */
-	TO_OTHER,	/* IPv4 UDP to another host */
-	TO_SOCKET,	/* IPv4 UDP to a socket that is read */
-	TO_CLOSED,	/* IPv4 UDP to a port without socket */
-};
-
-/* What is left to the ports, as far as a path knows it. */
-enum offload {
-	OFFLOAD_OFF,
-	OFFLOAD_CSUM,	/* checksums */
-	OFFLOAD_ALL,	/* and segmentation: TSO, and LRO */
-};
-
-/* Where TCP streams go, as seen from home. */
-enum direction {
-	DIR_UP,
-	DIR_DOWN,
-	DIR_BOTH,	/* so many streams each */
-};
-
-/* What is measured. A test fills in those that it knows; the others are NAN. */
-enum metric {
-	M_NS,		/* ns per packet, or per poll: time of the application's thread */
-	M_CPU_NS,	/* ns of CPU time per packet, of all that worked for it: see cpu_stop() */
-	M_MPPS,		/* million packets per second */
-	M_GBPS,		/* Gb/s of frames, or of payload for TCP */
-	M_SYSCALLS,	/* system calls per packet, or per poll */
-	M_KERNEL_NS,	/* ns per packet for the kernel's sender to fill the queue */
-	M_P50,		/* us there and back, or to wake up */
-	M_P99,
-	M_P999,
-	M_LOST,		/* packets per thousand that did not arrive */
-	M_CPU_GB,	/* s of CPU time per gigabyte, likewise */
-	M_EMPTY,	/* per cent of the application's time in polls that moved nothing */
-	M_SLEEP_CPU,	/* per cent of one CPU, of an application that sleeps */
-	/*
-	 * Whose time M_CPU_NS is: 1 ns per packet is 1 ms per million. What these leave is spent by
-	 * threads that send or receive at the kernel's end. Ticks of the kernel tell user time.
-	 */
-	M_USER_NS,	/* the application's, in user space */
-	M_SYSTEM_NS,	/* the application's, in the kernel */
-	M_THREADS_NS,	/* threads of the kernel's: softirq, NAPI, SQPOLL, vhost */
-	M_USER_GB,	/* s per gigabyte: M_CPU_GB likewise */
-	M_SYSTEM_GB,
-	M_THREADS_GB,
-	M_UP,		/* Gb/s from home to far, where M_GBPS is the sum */
-	M_DOWN,
-	M_BE,		/* Gb/s of a class, both ways */
-	M_BK,
-	M_CS5,
-	M_EF,
-	M_JAIN,		/* fairness between streams: jain_index() */
-	M_IDLE_P50,	/* us there and back without load, where M_P50 is under load */
-	M_IDLE_P99,
-	M_IDLE_P999,
-	M_ADDED,	/* us that the load adds to the median */
-	M_MAX,
-};
-
-/* A case: one row of a test's parameters. */
-struct params {
-	uint32_t len;		/* of frames, Ethernet header included */
-	uint16_t burst;
-	uint16_t queues;
-	uint16_t mbuf_room;	/* of DPDK's mbufs, 0: the usual 2 KiB */
-	uint16_t streams;	/* TCP connections */
-	enum target to;
-	bool gso;		/* frames are TCP that the kernel has not segmented */
-	bool external;		/* buffers of mbufs are external ones */
-	enum offload offload;
-	enum direction direction;
-	uint16_t mtu;		/* of the interfaces, 0: 1500, or what frames need */
-	uint16_t rounds;	/* in which it is measured; plan.c sets it */
-	uint32_t ms;		/* of a round, likewise */
-	bool everything;	/* all offloads that the driver offers, and time stamps */
-};
-
-/* A frame as large as --mtu allows */
-#define LEN_MTU 0
-
-static inline uint32_t
-params_mtu(const struct params *params)
-{
-	uint32_t mtu = RTE_MAX(1500U, params->len - (uint32_t)RTE_ETHER_HDR_LEN);
-
-	return params->mtu != 0 ? params->mtu : mtu;
-}
-
-struct path;
-
-/* A path's end in the application and its end in the kernel: an interface in a namespace. */
-struct port {
-	const struct path *path;
-	const struct params *params;
-	char ifname[IF_NAMESIZE];	/* the kernel's end */
-	char app_ifname[IF_NAMESIZE];	/* veth: the end that the application opens */
-	unsigned int ifindex;
-	bool sleeps;			/* the application may want to sleep */
-	uint16_t number;		/* all ports of a run have different ones */
-	uint32_t addr;			/* IPv4, of the kernel's end, host byte order */
-	struct rte_ether_addr mac;	/* the same */
-	int packet_sock;		/* sends from the kernel's end */
-	int udp_sock;			/* receives from the application */
-	const char *why;		/* it could not be opened */
-	void *priv;
-};
-
-struct path_ops {
-	/** Make the interface and the application's end. Returns 0, or -1 with port->why set. */
-	int (*open)(struct port *port);
-	/** Have the port keep no packet of another one's: before either is closed. May be NULL. */
-	void (*stop)(struct port *port);
-	void (*close)(struct port *port);
-	/** Send n frames like port's sample to the kernel; returns how many it took. */
-	unsigned int (*tx)(struct port *port, unsigned int queue, unsigned int n);
-	/** Receive n frames at most and drop them; returns how many came. */
-	unsigned int (*rx)(struct port *port, unsigned int queue, unsigned int n);
-	/**
-	 * Sleep until there is something to receive, or ms have passed. Returns 1, 0, or -1 if
-	 * there is nothing that the application could sleep on. By the thread that polls the queue.
-	 */
-	int (*sleep)(struct port *port, unsigned int queue, int ms);
-	/** Get ready for that in one direction. Returns 0, or -1 with in->why set. May be NULL. */
-	int (*connect)(struct port *in, struct port *out);
-	/** Pass n frames at most on from one port to the other. Returns how many came. */
-	unsigned int (*forward)(struct port *in, struct port *out, unsigned int n);
-};
-
-struct path {
-	const char *name;
-	const char *what;	/* in a line, for --list */
-	const struct path_ops *ops;
-	const char *driver;	/* path_dpdk.c */
-	const char *devargs;	/* of that driver, NULL: none */
-	unsigned int flags;	/* path_loop.c: LOOP_*; path_dpdk.c: DPDK_* */
-	uint32_t frame_max;	/* 0: KPERF_FRAME_MAX */
-	uint32_t needs;		/* NEEDS_* */
-	uint32_t wants;		/* the same, but it runs without, in another way */
-};
-
-extern const struct path paths[];
-extern const unsigned int nb_paths;
-
-#define NEEDS_NAMESPACE	RTE_BIT32(0)	/* all do */
-#define NEEDS_DRIVER	RTE_BIT32(1)	/* of DPDK */
-#define NEEDS_TUN	RTE_BIT32(2)
-#define NEEDS_URING	RTE_BIT32(3)
-#define NEEDS_VHOST	RTE_BIT32(4)
-#define NEEDS_VETH	RTE_BIT32(5)
-#define NEEDS_PACKET	RTE_BIT32(6)
-#define NEEDS_XDP	RTE_BIT32(7)
-
-#define LOOP_RW		(1U << 0)	/* read and write; else io_uring */
-#define LOOP_FILE	(1U << 1)	/* registered file */
-#define LOOP_BUF	(1U << 2)	/* registered buffers */
-#define LOOP_SQPOLL	(1U << 3)
-#define LOOP_RINGFD	(1U << 4)	/* registered ring */
-#define LOOP_SKIP	(1U << 5)	/* no completion for what succeeded */
-#define LOOP_LINK	(1U << 6)	/* reads end with the first that finds nothing */
-#define LOOP_MULTISHOT	(1U << 7)	/* one read serves many packets */
-#define LOOP_HDRLEN	(1U << 8)	/* hdr_len says how much is to be linear */
-#define LOOP_STEER	(1U << 9)	/* a steering program instead of the flow table */
-#define LOOP_SNDBUF	(1U << 10)	/* the send buffer has a limit */
-extern const struct path_ops loop_ops;
-
-#define DPDK_VETH	(1U << 0)	/* the driver opens one end of a veth pair */
-#define DPDK_OFFLOAD	(1U << 1)	/* knows checksum, TSO and LRO */
-#define DPDK_ONE_QUEUE	(1U << 2)
-#define DPDK_MODE	(1U << 3)	/* a driver without these arguments is not at fault */
-#define DPDK_VHOST	(1U << 4)	/* is told of queues; the MAC comes late */
-
-/* What the Rx ring of a driver with DPDK_VETH takes when nobody reads: frames, and bytes */
-#define DPDK_VETH_FILL 1000
-#define DPDK_VETH_FILL_BYTES (1514 * DPDK_VETH_FILL)
-extern const struct path_ops dpdk_ops;
-
-struct rte_mempool;
-struct forward_stats;
-
-/* What tests that look closer need to know of a port of DPDK's */
-struct dpdk_end {
-	uint16_t id;
-	struct rte_mempool *pool;		/* mbufs to send */
-	const struct forward_stats *forward;	/* from this port to the other one of a pair */
-};
-
-struct dpdk_end dpdk_end(const struct port *port);
-
-/* The kernel alone: a veth pair between the namespaces. Its ports have no end here. */
-extern const struct path_ops veth_ops;
-
-/* What a test saw over time, for those that look: results.h. */
-struct timeline;
-
-struct result {
-	double value[M_MAX];
-	const char *why;	/* nothing was measured */
-	struct timeline *timeline;	/* NULL: none; freed with the results */
-};
-
-struct test {
-	const char *name;
-	const char *what;
-	enum metric primary;	/* the one that ratios are of */
-	uint64_t shown;		/* RTE_BIT64() of others that the table of all tests shows */
-	bool pair;		/* two ports, else one */
-	bool sleeps;		/* Rx interrupts are asked for */
-	bool default_queue;	/* interfaces keep the length of queue that the kernel gave them */
-	bool unhurried;		/* no side is meant to have no time left */
-	unsigned int ms;	/* of a round, unless asked for or brief; 0: as others */
-	unsigned int rounds;	/* likewise */
-	unsigned int takes;	/* a round, about so many times the duration, 0: 1 */
-	unsigned int takes_ms;	/* and that long besides */
-	/** One round on an open path: ports[1] only for pairs. Duration in ns, of pure work. */
-	void (*measure)(struct port *ports, uint64_t duration, struct result *result);
-};
-
-extern const struct test test_tx, test_rx, test_load, test_idle, test_wake;
-extern const struct test test_rtt, test_tcp, test_rrul;
-
-/* Which run a case is part of. */
-enum case_set {
-	SET_PATHS,	/* which path is best: the default */
-	SET_BENCH,	/* what the driver gains and loses: bare loops, trials, many sizes */
-};
-
-/* A case in the table: test, parameters, and the paths that it is for. */
-struct bench_case {
-	enum case_set set;
-	const struct test *test;
-	struct params params;
-	const char *paths;	/* names, separated by spaces */
-	bool brief;		/* part of the short form */
-};
-
-extern const struct bench_case cases[];
-extern const unsigned int nb_cases;
+#include "cases.h"
+#include "path.h"
 
 /* main.c */
 
@@ -338,13 +87,33 @@ bool open_ports(struct port ports[2], const struct bench_case *c, const struct p
 		const struct path *second, unsigned int subnet);
 void close_path(struct port ports[2], const struct bench_case *c);
 
+struct options;
+
+/* run.c */
+
+/** Measure all that is planned, and show the results where the options want them. */
+void run_plan(const struct options *options);
+/**
+ * Show what there is of them, by a thread that is to end the process afterwards: whoever runs the
+ * above does not go on.
+ */
+void run_interrupted(void);
+
 /* options.c */
 
+/* What is done */
+enum run_mode {
+	MODE_MEASURE,
+	MODE_LIST,	/* only show what there is */
+	MODE_FEATURES,
+	MODE_SELF_TEST,
+};
+
 struct options {
+	enum run_mode mode;
 	enum case_set set;
 	bool brief;
 	bool details;		/* a table for each case as well */
-	bool list;		/* only show what there is */
 	unsigned int rounds;
 	unsigned int ms;
 	bool rounds_given;	/* on the command line */
@@ -361,8 +130,6 @@ struct options {
 	const char *only;	/* words of the case */
 	const char *cpus;	/* as in "0-3,8", NULL: all */
 	bool huge;
-	bool self_test;
-	bool features;
 };
 
 /** End with a message and status 2: an option is wrong, and nothing was measured. */
@@ -389,8 +156,6 @@ struct availability {
 void available_probe(int namespaces);
 void available_free(void);
 const struct availability *available(const struct path *path);
-/** Is it injection, redirection, the kernel alone or a bare loop? */
-const char *path_kind(const struct path *path);
 
 /* plan.c */
 
@@ -429,8 +194,11 @@ int features_run(const struct options *options);
 void threads_init(const char *list);
 unsigned int nb_cpus(void);
 void threads_start_eal(bool huge);
-/** Start the thread that takes net_tap's signals, so that others do not. */
-void threads_divert_signals(void);
+/**
+ * Start the threads that take signals, so that others do not: net_tap's, and those that end the
+ * process, before which the function is called.
+ */
+void threads_divert_signals(void (*interrupted)(void));
 /** Run on the worker lcores 0 to n - 1 at once; arguments are size bytes apart. */
 void run_workers(int (*run)(void *), void *args, size_t size, unsigned int n);
 /** The CPU that workers get last. */
@@ -509,6 +277,8 @@ struct cpu_meter {
 
 /** Find the kernel's threads that move packets; returns how many, 0 in a container. */
 unsigned int cpu_kernel_threads(struct cpu_meter *meter);
+/** What kind of them a thread is, such as "vhost"; NULL: none. */
+const char *cpu_thread_kind(unsigned int thread);
 /** Both by the thread that measures. */
 void cpu_start(struct cpu_meter *meter);
 struct cpu_times cpu_stop(const struct cpu_meter *meter);

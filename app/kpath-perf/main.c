@@ -2,12 +2,10 @@
  * Copyright(c) 2026 The rtap authors
  */
 
-#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
@@ -22,8 +20,9 @@ die(const char *format, ...)
 	va_list args;
 
 	fflush(stdout);
-	fprintf(stderr, "kpath-perf: ");
 	va_start(args, format);
+	/* Progress may be in that line. */
+	fprintf(stderr, "%skpath-perf: ", isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "");
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fprintf(stderr, "\n");
@@ -145,14 +144,6 @@ open_ports(struct port ports[2], const struct bench_case *c, const struct path *
 	return true;
 }
 
-/* All ports of a path; returns whether it can be measured. */
-static bool
-open_path(struct port ports[2], const struct bench_case *c, const struct path *path,
-		unsigned int subnet)
-{
-	return open_ports(ports, c, path, path, subnet);
-}
-
 void
 close_path(struct port ports[2], const struct bench_case *c)
 {
@@ -162,62 +153,6 @@ close_path(struct port ports[2], const struct bench_case *c)
 		ports[i].path->ops->stop(&ports[i]);
 	for (i = nb; i-- > 0;)
 		close_port(&ports[i]);
-}
-
-/*
- * Cases
- */
-
-static void
-measure(struct port *ports, const struct bench_case *c, struct result *result)
-{
-	unsigned int m;
-
-	*result = (struct result){0};
-	for (m = 0; m < M_MAX; m++)
-		result->value[m] = NAN;
-	c->test->measure(ports, c->params.ms * UINT64_C(1000000), result);
-	/* Threads of the kernel's that worked for this path fall asleep before the next turn. */
-	usleep(SETTLE_US);
-}
-
-static void
-run_case(struct results *results, unsigned int number, const struct options *options)
-{
-	const struct bench_case *c = plan_case(number);
-	static struct series series[64];
-	static struct port ports[64][2];
-	bool is_open[64];
-	const struct measured *measured;
-	unsigned int n = 0, i, round;
-
-	for (i = 0; i < nb_paths; i++) {
-		const struct path *path = &paths[i];
-
-		if (!plan_has(c, path))
-			continue;
-		series[n] = (struct series){ .path = path, .how = available(path)->how };
-		is_open[n] = open_path(ports[n], c, path, n);
-		if (!is_open[n])
-			series[n].why = ports[n][0].why;
-		n++;
-	}
-	for (round = 0; round < c->params.rounds; round++) {
-		for (i = 0; i < n; i++) {
-			if (series[i].why != NULL)
-				continue;
-			plan_progress(number, round + 1, series[i].path);
-			measure(ports[i], c, &series[i].rounds[series[i].n]);
-			series[i].why = series[i].rounds[series[i].n++].why;
-		}
-	}
-	plan_progress(number, 0, NULL);
-	for (i = 0; i < n; i++)
-		if (is_open[i])
-			close_path(ports[i], c);
-	measured = results_add(results, c, series, n);
-	if (options->details)
-		table_case(measured);
 }
 
 /* Is there a path that can be measured? */
@@ -231,28 +166,6 @@ is_possible(void)
 			if (plan_has(plan_case(i), &paths[j]) && available(&paths[j])->why == NULL)
 				return true;
 	return false;
-}
-
-static void
-run(const struct options *options)
-{
-	struct results *results = results_new(options);
-	unsigned int i;
-
-	if (options->report != NULL)
-		html_prepare(options->report);
-	table_introduce(results);
-	for (i = 0; i < plan_size(); i++)
-		run_case(results, i, options);
-	if (options->set == SET_PATHS)
-		summary_print(results);
-	if (options->json != NULL)
-		json_write(results, options->json);
-	if (options->report != NULL)
-		html_write(results, options->report);
-	if (options->flent != NULL && flent_write(results, options->flent) == 0)
-		fprintf(stderr, "kpath-perf: --flent: latency under load was not measured\n");
-	results_free(results);
 }
 
 /* 77, as tests say it: what is not to be had here is no fault of the paths. */
@@ -274,20 +187,20 @@ main(int argc, char **argv)
 	threads_init(options.cpus);
 	trace_init();
 	namespaces = net_init();
-	threads_divert_signals();
+	threads_divert_signals(run_interrupted);
 	threads_start_eal(options.huge);
 	available_probe(namespaces);
 	plan_make(&options);
-	if (options.list)
+	if (options.mode == MODE_LIST)
 		summary_list(&options);
 	else if (!is_possible())
 		ret = give_up();
-	else if (options.features)
+	else if (options.mode == MODE_FEATURES)
 		ret = features_run(&options);
-	else if (options.self_test)
+	else if (options.mode == MODE_SELF_TEST)
 		ret = selftest_run(&options);
 	else
-		run(&options);
+		run_plan(&options);
 	plan_free();
 	available_free();
 	rte_eal_cleanup();

@@ -68,13 +68,17 @@ print_help(void)
 		"  --no-huge        do without huge pages (the default if too few are free)\n"
 		"\n"
 		"What comes out\n"
-		"  --json=FILE      write all results there as well\n"
+		"  --json=FILE      write all results there as well, after each case\n"
 		"  --report=DIR     write a page with plots to DIR/index.html\n"
 		"  --flent=FILE     write latency under load to FILE-PATH.flent, for flent's plots\n"
 		"  --details        a table for each case as well: all that was measured\n"
-		"  --features       show what each path does and how, as far as that can be seen\n"
-		"  --self-test      check on each path whether its numbers can be trusted, here\n"
+		"\n"
+		"What is done instead\n"
 		"  --list           show paths, whether they can run here, cases and the time they take\n"
+		"  --features       show what each path does and how, as far as that can be seen\n"
+		"                   (with --paths, --json)\n"
+		"  --self-test      check on each path whether its numbers can be trusted, here\n"
+		"                   (with --paths)\n"
 		"  --help           show this\n"
 		"\n"
 		"Examples\n"
@@ -83,10 +87,11 @@ print_help(void)
 		"  sudo kpath-perf --cpus=2,3 --mtu=9000 --offloads=off,all --json=paths.json\n"
 		"\n"
 		"Interfaces and traffic are in network namespaces of this process, and go with it.\n"
+		"Ctrl-C ends it, and shows what was measured until then.\n"
 		"A value may follow its option after a space as well.\n"
 		"\n"
 		"Exit status: 0 if it was measured, 1 after an error, 2 if an option is wrong,\n"
-		"77 if no path can be measured here.\n",
+		"77 if no path can be measured here, 130 and 143 after Ctrl-C and SIGTERM.\n",
 		MTU_MIN, MTU_MAX, ROUNDS_BRIEF, ROUNDS_DEFAULT, KPERF_ROUNDS_MAX, MS_DEFAULT,
 		MS_MAX);
 }
@@ -115,9 +120,67 @@ number(const char *name, const char *text, unsigned int min, unsigned int max)
 	return value;
 }
 
-/* Every name must be one that there is, and there must be one. */
+/*
+ * Lists of names: each is one of those that there are. The nth of these, NULL after the last.
+ */
+
 static const char *
-names(const char *option, const char *text, bool (*known)(const char *))
+nth_path(unsigned int n)
+{
+	return n < nb_paths ? paths[n].name : NULL;
+}
+
+/* Tests are known by their cases: each set has those of a test one after the other. */
+static const char *
+nth_test(unsigned int n)
+{
+	const struct test *last = NULL;
+	unsigned int i;
+
+	for (i = 0; i < nb_cases && cases[i].set == cases[0].set; i++) {
+		if (cases[i].test != last && n-- == 0)
+			return cases[i].test->name;
+		last = cases[i].test;
+	}
+	return NULL;
+}
+
+static const char *
+nth_offload(unsigned int n)
+{
+	return n < OFFLOAD_MAX ? offload_names[n] : NULL;
+}
+
+/* The same, as one string that the caller frees */
+static char *
+all_names(const char *(*nth)(unsigned int))
+{
+	size_t size;
+	char *text;
+	FILE *out = open_memstream(&text, &size);
+	unsigned int n;
+
+	if (out == NULL)
+		die("out of memory");
+	for (n = 0; nth(n) != NULL; n++)
+		fprintf(out, "%s%s", n == 0 ? "" : ", ", nth(n));
+	fclose(out);
+	return text;
+}
+
+static bool
+is_name(const char *name, const char *(*nth)(unsigned int))
+{
+	unsigned int n;
+
+	for (n = 0; nth(n) != NULL; n++)
+		if (strcmp(nth(n), name) == 0)
+			return true;
+	return false;
+}
+
+static const char *
+names(const char *option, const char *text, const char *(*nth)(unsigned int))
 {
 	char *copy = strdup(text), *save, *name;
 	unsigned int n = 0;
@@ -125,42 +188,17 @@ names(const char *option, const char *text, bool (*known)(const char *))
 	if (copy == NULL)
 		die("out of memory");
 	for (name = strtok_r(copy, ",", &save); name != NULL; name = strtok_r(NULL, ",", &save)) {
-		if (!known(name))
-			refuse("--%s: '%s' is not known; see --list and --help", option, name);
+		if (!is_name(name, nth))
+			refuse("--%s: '%s' is not known; known are %s", option, name,
+				all_names(nth));
+		if (listed(text + (name - copy) + strlen(name), name, ","))
+			refuse("--%s: '%s' is named twice", option, name);
 		n++;
 	}
 	free(copy);
 	if (n == 0)
-		refuse("--%s: no name is given; see --list and --help", option);
+		refuse("--%s: no name is given; known are %s", option, all_names(nth));
 	return text;
-}
-
-static bool
-is_test(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < nb_cases; i++)
-		if (strcmp(cases[i].test->name, name) == 0)
-			return true;
-	return false;
-}
-
-static bool
-is_path(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < nb_paths; i++)
-		if (strcmp(paths[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-static bool
-is_offload(const char *name)
-{
-	return listed("off csum all", name, " ");
 }
 
 /* Better now than after all was measured. */
@@ -201,68 +239,143 @@ has_huge_pages(void)
 	return nb * kb >= HUGE_KB;
 }
 
+/*
+ * What options there are, and where they have an effect: one without is a mistake.
+ */
+
+#define MEASURE RTE_BIT32(MODE_MEASURE)
+#define PLAN (MEASURE | RTE_BIT32(MODE_LIST))
+#define FEATURES RTE_BIT32(MODE_FEATURES)
+#define ALWAYS UINT32_MAX
+
+static const struct {
+	const char *name;
+	int letter;		/* in options_parse() */
+	int has_value;
+	uint32_t modes;
+} known[] = {
+	{ "paths", 'p', required_argument, ALWAYS },
+	{ "tests", 't', required_argument, PLAN },
+	{ "only", 'o', required_argument, PLAN },
+	{ "offloads", 'f', required_argument, PLAN },
+	{ "mtu", 'm', required_argument, PLAN },
+	{ "brief", 'b', no_argument, PLAN },
+	{ "bench", 'B', no_argument, PLAN },
+	{ "rounds", 'r', required_argument, PLAN },
+	{ "duration", 'd', required_argument, PLAN },
+	{ "cpus", 'c', required_argument, ALWAYS },
+	{ "no-huge", 'n', no_argument, ALWAYS },
+	{ "json", 'j', required_argument, MEASURE | FEATURES },
+	{ "report", 'R', required_argument, MEASURE },
+	{ "flent", 'F', required_argument, MEASURE },
+	{ "details", 'D', no_argument, MEASURE },
+	{ "features", 'S', no_argument, ALWAYS },
+	{ "self-test", 's', no_argument, ALWAYS },
+	{ "list", 'l', no_argument, ALWAYS },
+	{ "help", 'h', no_argument, ALWAYS },
+};
+
+static const char * const mode_names[] = {
+	[MODE_LIST] = "list",
+	[MODE_FEATURES] = "features",
+	[MODE_SELF_TEST] = "self-test",
+};
+
+static void
+set_mode(struct options *o, enum run_mode mode)
+{
+	if (o->mode != MODE_MEASURE && o->mode != mode)
+		refuse("--%s and --%s exclude each other: run it once with each",
+			mode_names[o->mode], mode_names[mode]);
+	o->mode = mode;
+}
+
+/* Given: a bit for each row of the table. */
+static void
+check_modes(const struct options *o, uint32_t given)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(known); i++)
+		if ((given & RTE_BIT32(i)) != 0 && (known[i].modes & RTE_BIT32(o->mode)) == 0)
+			refuse("--%s has no effect with --%s: leave out one of them",
+				known[i].name, mode_names[o->mode]);
+}
+
+/* What looks at ports needs a path that has some. */
+static void
+check_paths(const struct options *o)
+{
+	unsigned int i;
+
+	if (o->paths == NULL || (o->mode != MODE_FEATURES && o->mode != MODE_SELF_TEST))
+		return;
+	for (i = 0; i < nb_paths; i++)
+		if (listed(o->paths, paths[i].name, ",") && (paths[i].ops == &dpdk_ops ||
+		    (paths[i].ops == &veth_ops && o->mode == MODE_SELF_TEST)))
+			return;
+	refuse("--%s is about DPDK's ports, and --paths=%s has none: name a path with a driver,"
+		" or leave --paths out", mode_names[o->mode], o->paths);
+}
+
+static void
+set_option(struct options *o, int letter)
+{
+	switch (letter) {
+	case 'B': o->set = SET_BENCH; o->details = true; break;
+	case 'b': o->brief = true; break;
+	case 't': o->tests = names("tests", optarg, nth_test); break;
+	case 'p': o->paths = names("paths", optarg, nth_path); break;
+	case 'f': o->offloads = names("offloads", optarg, nth_offload); break;
+	case 'o': o->only = optarg; break;
+	case 'm': o->mtu = number("mtu", optarg, MTU_MIN, MTU_MAX); break;
+	case 'c': o->cpus = optarg; break;
+	case 'r':
+		o->rounds = number("rounds", optarg, 1, KPERF_ROUNDS_MAX);
+		o->rounds_given = true;
+		break;
+	case 'd':
+		o->ms = number("duration", optarg, 1, MS_MAX);
+		o->ms_given = true;
+		break;
+	case 'j': o->json = output("json", optarg); break;
+	case 'R': o->report = optarg; break;
+	case 'D': o->details = true; break;
+	case 'F': o->flent = output("flent", optarg); break;
+	case 'n': o->huge = false; break;
+	case 'S': set_mode(o, MODE_FEATURES); break;
+	case 's': set_mode(o, MODE_SELF_TEST); break;
+	case 'l': set_mode(o, MODE_LIST); break;
+	case 'h': print_help(); exit(EXIT_SUCCESS);
+	default: fprintf(stderr, "See kpath-perf --help.\n"); exit(2);
+	}
+}
+
 struct options
 options_parse(int argc, char **argv)
 {
-	static const struct option known[] = {
-		{ "bench", no_argument, NULL, 'B' },
-		{ "brief", no_argument, NULL, 'b' },
-		{ "tests", required_argument, NULL, 't' },
-		{ "paths", required_argument, NULL, 'p' },
-		{ "only", required_argument, NULL, 'o' },
-		{ "offloads", required_argument, NULL, 'f' },
-		{ "mtu", required_argument, NULL, 'm' },
-		{ "cpus", required_argument, NULL, 'c' },
-		{ "details", no_argument, NULL, 'D' },
-		{ "rounds", required_argument, NULL, 'r' },
-		{ "duration", required_argument, NULL, 'd' },
-		{ "json", required_argument, NULL, 'j' },
-		{ "report", required_argument, NULL, 'R' },
-		{ "flent", required_argument, NULL, 'F' },
-		{ "no-huge", no_argument, NULL, 'n' },
-		{ "features", no_argument, NULL, 'S' },
-		{ "self-test", no_argument, NULL, 's' },
-		{ "list", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct options o = { .ms = MS_DEFAULT, .huge = true, .argc = argc, .argv = argv };
-	int c;
+	struct option table[RTE_DIM(known) + 1] = {0};
+	uint32_t given = 0;
+	unsigned int i;
+	int letter;
 
-	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		switch (c) {
-		case 'B': o.set = SET_BENCH; o.details = true; break;
-		case 'b': o.brief = true; break;
-		case 't': o.tests = names("tests", optarg, is_test); break;
-		case 'p': o.paths = names("paths", optarg, is_path); break;
-		case 'f': o.offloads = names("offloads", optarg, is_offload); break;
-		case 'o': o.only = optarg; break;
-		case 'm': o.mtu = number("mtu", optarg, MTU_MIN, MTU_MAX); break;
-		case 'c': o.cpus = optarg; break;
-		case 'r':
-			o.rounds = number("rounds", optarg, 1, KPERF_ROUNDS_MAX);
-			o.rounds_given = true;
-			break;
-		case 'd':
-			o.ms = number("duration", optarg, 1, MS_MAX);
-			o.ms_given = true;
-			break;
-		case 'j': o.json = output("json", optarg); break;
-		case 'R': o.report = optarg; break;
-		case 'D': o.details = true; break;
-		case 'F': o.flent = output("flent", optarg); break;
-		case 'n': o.huge = false; break;
-		case 'S': o.features = true; break;
-		case 's': o.self_test = true; break;
-		case 'l': o.list = true; break;
-		case 'h': print_help(); exit(EXIT_SUCCESS);
-		default: fprintf(stderr, "See kpath-perf --help.\n"); exit(2);
-		}
+	for (i = 0; i < RTE_DIM(known); i++)
+		table[i] = (struct option){ known[i].name, known[i].has_value, NULL,
+			known[i].letter };
+	while ((letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+		for (i = 0; i < RTE_DIM(known); i++)
+			given |= known[i].letter == letter ? RTE_BIT32(i) : 0;
+		set_option(&o, letter);
 	}
 	if (optind < argc)
 		refuse("what is '%s'? See --help", argv[optind]);
+	if (o.only != NULL && *o.only == '\0')
+		refuse("--only: no words are given; see --list");
+	check_modes(&o, given);
+	check_paths(&o);
 	if (!o.rounds_given)
 		o.rounds = o.brief && o.set == SET_PATHS ? ROUNDS_BRIEF : ROUNDS_DEFAULT;
-	o.huge = o.huge && !o.list && has_huge_pages();
+	o.huge = o.huge && o.mode != MODE_LIST && has_huge_pages();
 	return o;
 }

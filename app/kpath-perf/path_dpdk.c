@@ -138,10 +138,30 @@ speak(int saved)
 	close(saved);
 }
 
-static const char too_large[] = "takes no frames of that size";
+/*
+ * What rte_eth_dev_configure() would refuse without a reason. A driver that names no largest MTU
+ * has a largest frame, in which Ethernet has a header and a checksum.
+ */
+static uint32_t
+largest_mtu(const struct rte_eth_dev_info *info)
+{
+	uint32_t frame = info->max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN;
+
+	return info->max_mtu != UINT16_MAX ? info->max_mtu : RTE_MIN(frame, (uint32_t)UINT16_MAX);
+}
+
+/* Whoever shows the reason does it when the port is closed. Each path has one such number. */
+static const char *
+mtu_words(const struct path *path, uint32_t mtu)
+{
+	static char words[64][40];
+
+	snprintf(words[path - paths], sizeof(words[0]), "takes no MTU above %u", mtu);
+	return words[path - paths];
+}
 
 static int
-configure(const struct port *port, const struct dpdk *dpdk)
+configure(struct port *port, const struct dpdk *dpdk)
 {
 	const struct params *params = port->params;
 	bool offload = (port->path->flags & DPDK_OFFLOAD) != 0 &&
@@ -157,10 +177,12 @@ configure(const struct port *port, const struct dpdk *dpdk)
 	ret = rte_eth_dev_info_get(dpdk->id, &info);
 	if (ret != 0)
 		return ret;
-	if (!params->gso && params->len > info.max_rx_pktlen)
-		return -EMSGSIZE;
-	if (conf.rxmode.mtu > info.max_mtu || params->gso)
+	if (params->gso)
 		conf.rxmode.mtu = 1500;
+	if (conf.rxmode.mtu > largest_mtu(&info)) {
+		port->why = mtu_words(port->path, largest_mtu(&info));
+		return -EMSGSIZE;
+	}
 	/* Only where it is needed: net_tap reads into all its descriptors then. */
 	if (conf.rxmode.mtu + 22U >= dpdk->room || offload)
 		conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
@@ -296,7 +318,8 @@ dpdk_open(struct port *port)
 	ret = configure(port, dpdk);
 	speak(saved);
 	if (ret != 0) {
-		port->why = ret == -EMSGSIZE ? too_large : "DPDK's driver refuses this configuration";
+		if (port->why == NULL)
+			port->why = "DPDK's driver refuses this configuration";
 		dpdk_close(port);
 		return -1;
 	}

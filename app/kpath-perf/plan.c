@@ -83,11 +83,6 @@ is_planned(const struct bench_case *c, const char *words)
 static bool
 is_wanted(const struct bench_case *c)
 {
-	static const char * const names[] = {
-		[OFFLOAD_OFF] = "off",
-		[OFFLOAD_CSUM] = "csum",
-		[OFFLOAD_ALL] = "all",
-	};
 	const struct params *p = &c->params;
 	char words[128];
 
@@ -95,12 +90,22 @@ is_wanted(const struct bench_case *c)
 	if (c->set != options->set || !has_path(c) || (options->brief && !c->brief) ||
 	    (options->only != NULL && strstr(words, options->only) == NULL) ||
 	    (options->tests != NULL && !listed(options->tests, c->test->name, ",")) ||
-	    /* Only streams are measured with several kinds of offload. */
-	    (options->offloads != NULL && p->streams != 0 &&
-	     !listed(options->offloads, names[p->offload], ",")) ||
+	    /* Only this test is measured with several kinds of offload. */
+	    (options->offloads != NULL && c->test == &test_tcp &&
+	     !listed(options->offloads, offload_names[p->offload], ",")) ||
 	    (options->mtu != 0 && !p->gso && p->len > options->mtu + RTE_ETHER_HDR_LEN))
 		return false;
 	return !is_planned(c, words);
+}
+
+static bool
+has_test(const struct test *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < nb_plan && plan[i].test != test; i++)
+		;
+	return i < nb_plan;
 }
 
 void
@@ -120,6 +125,11 @@ plan_make(const struct options *given)
 	}
 	if (nb_plan == 0)
 		refuse("these options leave no case; see --list for what there is");
+	if (options->flent != NULL && !has_test(&test_rrul))
+		refuse("--flent: files for flent are of the test rrul, which these options leave"
+			" out");
+	if (options->offloads != NULL && !has_test(&test_tcp))
+		refuse("--offloads: it is about the test tcp, which these options leave out");
 }
 
 void
@@ -211,8 +221,9 @@ plan_progress(unsigned int i, unsigned int round, const struct path *path)
 
 	if (began == 0)
 		began = now_ns();
+	/* A line that is too long is cut off, so that it can be written over. */
 	if (terminal)
-		fprintf(stderr, "\r\033[K");
+		fprintf(stderr, "\r\033[K%s", path != NULL ? "\033[?7l" : "");
 	if (path == NULL || (!terminal && shown == i))
 		return;
 	shown = i;
@@ -224,5 +235,5 @@ plan_progress(unsigned int i, unsigned int round, const struct path *path)
 			path->name);
 	fprintf(stderr, ", ");
 	print_time(stderr, seconds_left(i, round));
-	fprintf(stderr, terminal ? " left" : " left\n");
+	fprintf(stderr, " left%s", terminal ? "\033[?7h" : "\n");
 }

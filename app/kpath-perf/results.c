@@ -13,6 +13,8 @@
 
 /* A spread (of the middle half) beyond this part of the median is marked. */
 #define WIDE 0.15
+/* Who loses more packets than that, per thousand, is fast for that reason maybe. */
+#define LOSSY_PERMILLE 10
 /* Who spends more of the time than that in polls that move nothing waits for the other side. */
 #define IDLE_PERCENT 10
 
@@ -84,14 +86,15 @@ const struct metric_info metric_infos[M_MAX] = {
  */
 
 struct results *
-results_new(const struct options *options)
+results_new(const struct options *options, unsigned int planned)
 {
 	struct results *results = calloc(1, sizeof(*results));
 
 	if (results == NULL)
 		die("out of memory");
 	results->options = options;
-	results->cases = calloc(nb_cases, sizeof(*results->cases));
+	results->planned = planned;
+	results->cases = calloc(planned, sizeof(*results->cases));
 	if (results->cases == NULL)
 		die("out of memory");
 	machine_describe(&results->machine, options->huge);
@@ -211,12 +214,18 @@ summary_is_wide(const struct summary *sum)
 	return summary_spread(sum) > WIDE;
 }
 
+bool
+is_lossy(const struct series *s)
+{
+	return summarize(s, M_LOST).median > LOSSY_PERMILLE;
+}
+
 const char *
 saturated(const struct bench_case *c, const struct series *s)
 {
 	double empty = summarize(s, M_EMPTY).median;
 
-	if (c->test->unhurried || s->n == 0)
+	if (c->test->unhurried || summarize(s, c->test->primary).n == 0)
 		return NULL;
 	return isnan(empty) || empty > IDLE_PERCENT ? "kernel" : "application";
 }
@@ -292,6 +301,23 @@ find_series(const struct measured *m, const char *path)
 	return NULL;
 }
 
+const struct series *
+find_yardstick(const struct measured *m)
+{
+	return find_series(m, YARDSTICK);
+}
+
+const struct series *
+find_kernel(const struct measured *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n; i++)
+		if (path_kind(m->series[i].path) == KIND_KERNEL)
+			return &m->series[i];
+	return NULL;
+}
+
 double
 times_better(enum metric metric, const struct series *s, const struct series *other)
 {
@@ -301,8 +327,9 @@ times_better(enum metric metric, const struct series *s, const struct series *ot
 	return metric_infos[metric].less ? theirs / ours : ours / theirs;
 }
 
-const struct series *
-best_loop(const struct measured *m)
+/* The best of those that are wanted */
+static const struct series *
+find_best(const struct measured *m, bool (*wanted)(enum path_kind))
 {
 	const struct series *best = NULL;
 	enum metric primary = m->bench_case->test->primary;
@@ -311,74 +338,33 @@ best_loop(const struct measured *m)
 	for (i = 0; i < m->n; i++) {
 		const struct series *s = &m->series[i];
 
-		if (s->path->ops == &loop_ops && summarize(s, primary).n > 0 &&
+		if (wanted(path_kind(s->path)) && !is_lossy(s) && summarize(s, primary).n > 0 &&
 		    (best == NULL || times_better(primary, s, best) > 1))
 			best = s;
 	}
 	return best;
 }
 
-/*
- * In words
- */
-
-void
-params_print(char *text, size_t size, const struct bench_case *c)
+static bool
+is_loop(enum path_kind kind)
 {
-	static const char * const targets[] = {
-		[TO_NOBODY] = "",
-		[TO_OTHER] = ", UDP to another host",
-		[TO_SOCKET] = ", UDP to a socket",
-		[TO_CLOSED] = ", UDP to a closed port",
-	};
-	static const char * const directions[] = {
-		[DIR_UP] = "",
-		[DIR_DOWN] = " down",
-		[DIR_BOTH] = " each way",
-	};
-	static const char * const offloads[] = {
-		[OFFLOAD_OFF] = "off",
-		[OFFLOAD_CSUM] = "checksum",
-		[OFFLOAD_ALL] = "on",
-	};
-	const struct params *p = &c->params;
-
-	if (c->test == &test_tcp)
-		snprintf(text, size, "%u stream%s%s, offloads %s", p->streams,
-			p->streams == 1 ? "" : "s", directions[p->direction],
-			offloads[p->offload]);
-	else if (c->test == &test_rtt || c->test == &test_idle || c->test == &test_rrul)
-		text[0] = '\0';
-	else
-		snprintf(text, size, "%u B, bursts of %u, %u queue%s%s%s", p->len, p->burst,
-			p->queues, p->queues == 1 ? "" : "s", targets[p->to],
-			p->gso ? ", LRO" : "");
-	if (p->mbuf_room != 0)
-		snprintf(text + strlen(text), size - strlen(text), ", %s of %u B",
-			p->external ? "external buffers" : "mbufs", p->mbuf_room);
+	return kind == KIND_LOOP;
 }
 
-void
-case_print_short(char *text, size_t size, const struct bench_case *c)
+static bool
+is_choice(enum path_kind kind)
 {
-	static const char * const directions[] = {
-		[DIR_UP] = "up",
-		[DIR_DOWN] = "down",
-		[DIR_BOTH] = "both",
-	};
-	static const char * const offloads[] = {
-		[OFFLOAD_OFF] = "off",
-		[OFFLOAD_CSUM] = "csum",
-		[OFFLOAD_ALL] = "all",
-	};
-	const struct params *p = &c->params;
+	return kind == KIND_INJECTION || kind == KIND_REDIRECTION;
+}
 
-	/* Latency under load is one case only. */
-	if (p->streams != 0 && !c->test->unhurried)
-		snprintf(text, size, "%s %u %s %s", c->test->name, p->streams,
-			directions[p->direction], offloads[p->offload]);
-	else if (c->test->pair || c->test->unhurried)
-		snprintf(text, size, "%s", c->test->name);
-	else
-		snprintf(text, size, "%s %u B", c->test->name, p->len);
+const struct series *
+best_loop(const struct measured *m)
+{
+	return find_best(m, is_loop);
+}
+
+const struct series *
+best_choice(const struct measured *m)
+{
+	return find_best(m, is_choice);
 }

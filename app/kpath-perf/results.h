@@ -61,13 +61,15 @@ struct measured {
 /* All of a run, in the order of the cases. */
 struct results {
 	const struct options *options;
+	bool complete;		/* else it was ended before */
+	unsigned int planned;	/* cases */
 	struct machine machine;
 	unsigned int n;
 	struct measured *cases;
 };
 
-/** Room for the results of a run; the options must outlive them. */
-struct results *results_new(const struct options *options);
+/** Room for the results of a run of so many cases; the options must outlive them. */
+struct results *results_new(const struct options *options, unsigned int planned);
 /** Add a case with n series, which are copied. Returns it as it is kept. */
 const struct measured *results_add(struct results *results, const struct bench_case *c,
 		const struct series *series, unsigned int n);
@@ -90,12 +92,24 @@ bool summary_is_wide(const struct summary *sum);
 bool is_measured(const struct measured *m, enum metric metric);
 /** The series of a path; NULL if it is not among them. */
 const struct series *find_series(const struct measured *m, const char *path);
-/** The yardstick of a case: of all bare loops, the one that is best by the primary metric. */
+/* What others are compared with */
+#define YARDSTICK "net_tap"
+const struct series *find_yardstick(const struct measured *m);
+/** The kernel alone. Both are NULL if the case has no such path. */
+const struct series *find_kernel(const struct measured *m);
+/**
+ * The best by the primary metric, of those that lose next to nothing; NULL if there is none. Of all
+ * bare loops, it is the yardstick of the benchmark; of what one can choose, neither those nor the
+ * kernel alone.
+ */
 const struct series *best_loop(const struct measured *m);
+const struct series *best_choice(const struct measured *m);
 /** How many times better than the other series; NAN where one was not measured, or is NULL. */
 double times_better(enum metric metric, const struct series *s, const struct series *other);
 /** Of all rounds, the one nearest to the median; NULL where nothing was measured. */
 const struct result *typical_round(const struct series *s, enum metric metric);
+/** Does the path lose so many packets that its figures are to be marked? */
+bool is_lossy(const struct series *s);
 /** Which side had no time left; NULL where none was meant to, and where nothing was measured. */
 const char *saturated(const struct bench_case *c, const struct series *s);
 
@@ -109,8 +123,16 @@ void result_set_cpu(struct result *result, const struct cpu_times *cpu, uint64_t
 		uint64_t packets);
 /** Jain's fairness index of n rates: 1 if all are the same, 1/n if one has all. */
 double jain_index(const double *rates, unsigned int n);
+
+/* words.c */
+
+extern const char * const target_names[], * const direction_names[];
+extern const char * const offload_names[OFFLOAD_MAX], * const path_kind_names[];
+
 /** The parameters of a case in words. */
 void params_print(char *text, size_t size, const struct bench_case *c);
+/** A sentence that says of a run that was ended how far it got. */
+void incomplete_print(FILE *out, const struct results *results);
 /** Test and parameters in a few: what tells the cases that compare paths from each other. */
 void case_print_short(char *text, size_t size, const struct bench_case *c);
 

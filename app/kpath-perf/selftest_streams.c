@@ -23,7 +23,7 @@
 #include <rte_stdatomic.h>
 
 #include "forward.h"
-#include "kperf.h"
+#include "results.h"
 #include "selftest.h"
 
 #define BYTES (4U << 20)
@@ -233,8 +233,6 @@ settle(const struct port *ports, struct flow flows[2])
  * Checks
  */
 
-static const char * const offload_names[] = { "offloads off", "checksums", "all offloads" };
-
 /* A port leaves undone what was agreed on, and nothing else. */
 static bool
 is_used(const struct port *in, const struct port *out, const struct flow *f)
@@ -251,6 +249,16 @@ is_used(const struct port *in, const struct port *out, const struct flow *f)
 		(f->kernel_received < BYTES / SEGMENT) == (offload == OFFLOAD_ALL && takes);
 }
 
+/* What is checked, and of which streams */
+static void
+describe(char *text, size_t size, const char *what, unsigned int from, const char *name,
+		const struct params *params)
+{
+	snprintf(text, size, "%s %s%s, offloads %s", what,
+		direction_names[from == 0 ? DIR_UP : DIR_DOWN], name,
+		offload_names[params->offload]);
+}
+
 static void
 report_direction(const struct port *ports, const char *name, unsigned int from, uint32_t good,
 		const struct flow *f)
@@ -259,13 +267,11 @@ report_direction(const struct port *ports, const char *name, unsigned int from, 
 	const struct path *path = ports[0].path;
 	char what[96];
 
-	snprintf(what, sizeof(what), "TCP %s%s, %s", from == 0 ? "up" : "down", name,
-		offload_names[ports->params->offload]);
+	describe(what, sizeof(what), "TCP", from, name, ports->params);
 	selftest_report(path, what, good == BYTES, "%u of %u bytes arrived unchanged", good, BYTES);
 	if (path->ops != &dpdk_ops)
 		return;
-	snprintf(what, sizeof(what), "offloads used %s%s, %s", from == 0 ? "up" : "down", name,
-		offload_names[ports->params->offload]);
+	describe(what, sizeof(what), "offloads used", from, name, ports->params);
 	selftest_report(path, what, is_used(in, out, f),
 		"%" PRIu64 " packets, %" PRIu64 " without checksum, %" PRIu64
 		" not segmented; %" PRIu64 " finished here, %" PRIu64 " received by the kernel",
@@ -282,8 +288,7 @@ report_counters(const struct port *ports, const char *name, bool ok, const struc
 	for (i = 0; i < 2; i++) {
 		const struct flow *f = &flows[i];
 
-		snprintf(what, sizeof(what), "TCP %s%s, %s, counters", i == 0 ? "up" : "down", name,
-			offload_names[ports->params->offload]);
+		describe(what, sizeof(what), "TCP counters", i, name, ports->params);
 		selftest_report(ports[0].path, what, ok || agrees(&ports[i], f),
 			"%" PRIu64 " sent by the kernel, %" PRIu64 " forwarded, %" PRIu64 " + %"
 			PRIu64 " dropped, %" PRIu64 " received by the kernel", f->kernel_sent,

@@ -15,11 +15,9 @@
 
 #define LABEL_WIDTH 17
 #define UNIT_WIDTH 11
-#define CELL_WIDTH 13
+#define CELL_WIDTH 14
 #define NOTES_MAX 16
 
-#define YARDSTICK "net_tap"
-#define KERNEL "veth"
 
 /* Reasons why cells are empty: each is said once, below the table. */
 struct notes {
@@ -57,7 +55,10 @@ has_column(const struct results *results, const struct path *path)
 	return false;
 }
 
-/* Half the width of the middle half, in per cent: the sign has two bytes, and one column. */
+/*
+ * Half the width of the middle half, in per cent: the sign has two bytes, and one column. Marks are
+ * a wide spread and losses.
+ */
 static void
 print_value(const struct series *s, enum metric metric)
 {
@@ -73,6 +74,7 @@ print_value(const struct series *s, enum metric metric)
 			RTE_MIN(percent, 999.0), summary_is_wide(&sum) ? '!' : ' ');
 	else
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " ");
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), is_lossy(s) ? "L" : " ");
 	printf("%*s", CELL_WIDTH + (strchr(text, '\302') != NULL), text);
 }
 
@@ -83,7 +85,7 @@ print_nothing(const struct series *s, struct notes *notes)
 	unsigned int number = note_number(notes, why);
 	char text[32];
 
-	snprintf(text, sizeof(text), "- [%u] ", number);
+	snprintf(text, sizeof(text), "- [%u]  ", number);
 	printf("%*s", CELL_WIDTH, text);
 }
 
@@ -103,7 +105,7 @@ print_values(const struct results *results, const struct measured *m, enum metri
 		else if (summarize(s, metric).n > 0)
 			print_value(s, metric);
 		else if (summarize(s, m->bench_case->test->primary).n > 0)
-			printf("%*s", CELL_WIDTH, "- ");
+			printf("%*s", CELL_WIDTH, "-  ");
 		else
 			print_nothing(s, notes);
 	}
@@ -122,7 +124,7 @@ print_ratio(char *text, size_t size, double times)
 static void
 print_ratios(const struct results *results, const struct measured *m, enum metric metric)
 {
-	const struct series *tap = find_series(m, YARDSTICK), *kernel = find_series(m, KERNEL);
+	const struct series *tap = find_yardstick(m), *kernel = find_kernel(m);
 	char text[64];
 	unsigned int i;
 	int len;
@@ -141,7 +143,7 @@ print_ratios(const struct results *results, const struct measured *m, enum metri
 				len += print_ratio(text + len, sizeof(text) - len,
 					times_better(metric, s, kernel));
 		}
-		snprintf(text + len, sizeof(text) - len, " ");
+		snprintf(text + len, sizeof(text) - len, "  ");
 		printf("%*s", CELL_WIDTH, text);
 	}
 	printf("\n");
@@ -151,7 +153,7 @@ print_ratios(const struct results *results, const struct measured *m, enum metri
 static bool
 has_ratios(const struct measured *m, enum metric metric)
 {
-	const struct series *tap = find_series(m, YARDSTICK), *kernel = find_series(m, KERNEL);
+	const struct series *tap = find_yardstick(m), *kernel = find_kernel(m);
 	unsigned int i;
 
 	for (i = 0; i < m->n; i++) {
@@ -168,7 +170,7 @@ static void
 print_metric(const struct results *results, const struct measured *m, enum metric metric,
 		const char *label, struct notes *notes)
 {
-	bool tap = find_series(m, YARDSTICK) != NULL, kernel = find_series(m, KERNEL) != NULL;
+	bool tap = find_yardstick(m) != NULL, kernel = find_kernel(m) != NULL;
 
 	printf("%-*s%*s", LABEL_WIDTH, label, UNIT_WIDTH, metric_infos[metric].unit);
 	print_values(results, m, metric, notes);
@@ -177,6 +179,23 @@ print_metric(const struct results *results, const struct measured *m, enum metri
 	printf("%*s", LABEL_WIDTH + UNIT_WIDTH,
 		!kernel ? "x tap" : !tap ? "x kernel" : "x tap, x kernel");
 	print_ratios(results, m, metric);
+}
+
+/* Who decided how fast it was: the side that had no time left. */
+static void
+print_saturated(const struct results *results, const struct measured *m)
+{
+	unsigned int i;
+
+	printf("%*s", LABEL_WIDTH + UNIT_WIDTH, "saturated");
+	for (i = 0; i < nb_paths; i++) {
+		const struct series *s = find_series(m, paths[i].name);
+		const char *side = s != NULL ? saturated(m->bench_case, s) : NULL;
+
+		if (has_column(results, &paths[i]))
+			printf("%*s  ", CELL_WIDTH - 2, side != NULL ? side : s != NULL ? "-" : "");
+	}
+	printf("\n");
 }
 
 static void
@@ -192,6 +211,8 @@ print_case(const struct results *results, const struct measured *m, struct notes
 		if (metric != test->primary && (test->shown & RTE_BIT64(metric)) != 0 &&
 		    is_measured(m, metric))
 			print_metric(results, m, metric, "", notes);
+	if (!test->unhurried)
+		print_saturated(results, m);
 }
 
 /*
@@ -209,11 +230,36 @@ is_asked_for(const struct path *path)
 	return false;
 }
 
+/* The reason why none of those that are wanted runs, if it is the same for all; else NULL. */
+static const struct availability *
+common_reason(bool (*wanted)(const struct path *))
+{
+	const struct availability *first = NULL;
+	unsigned int i;
+
+	for (i = 0; i < nb_paths; i++) {
+		const struct availability *a = available(&paths[i]);
+
+		if (!wanted(&paths[i]))
+			continue;
+		if (a->why == NULL || (first != NULL && (strcmp(a->why, first->why) != 0 ||
+		    strcmp(a->how, first->how) != 0)))
+			return NULL;
+		first = a;
+	}
+	return first;
+}
+
 void
 summary_missing(FILE *out)
 {
+	const struct availability *common = common_reason(is_asked_for);
 	unsigned int i;
 
+	if (common != NULL) {
+		fprintf(out, "%s\nto get it: %s\n", common->why, common->how);
+		return;
+	}
 	for (i = 0; i < nb_paths; i++) {
 		const struct availability *a = available(&paths[i]);
 
@@ -246,14 +292,16 @@ static void
 print_legend(void)
 {
 	printf("\nMedians, and half the width of the middle half of all rounds; !: too wide to be"
-		" trusted.\n"
-		"x tap, x kernel: how many times better than " YARDSTICK ", and than the kernel alone"
-		" (" KERNEL ").\n"
+		" trusted;\nL: more than 1 %% of the packets were lost, so that the figure flatters"
+		" the path.\n"
+		"x tap, x kernel: how many times better than " YARDSTICK ", and than the kernel alone.\n"
 		"ns, calls: time of the application's thread and its system calls, for each packet or"
 		" poll.\n"
 		"CPU ns, CPU s/GB: CPU time of all that works for the path, the kernel's threads too.\n"
-		"up, down, both: where TCP streams go; off, csum, all: none, checksums, and TSO and LRO"
-		" are\nleft to the ports, as far as a path knows that.\n");
+		"lost o/oo: packets per thousand. saturated: the side that had no time left, and so"
+		" decided.\n"
+		"up, down, both: where TCP streams go, so many each way if both; off, csum, all: none,"
+		" checksums,\nand TSO and LRO are left to the ports, as far as a path knows that.\n");
 }
 
 void
@@ -262,10 +310,17 @@ summary_print(const struct results *results)
 	struct notes notes = {0};
 	unsigned int i;
 
+	if (!results->complete) {
+		printf("\n");
+		incomplete_print(stdout, results);
+		printf("\n");
+	}
+	if (results->n == 0)
+		return;
 	printf("\n%-*s", LABEL_WIDTH + UNIT_WIDTH, "");
 	for (i = 0; i < nb_paths; i++)
 		if (has_column(results, &paths[i]))
-			printf("%*s ", CELL_WIDTH - 1, paths[i].name);
+			printf("%*s  ", CELL_WIDTH - 2, paths[i].name);
 	printf("\n");
 	for (i = 0; i < results->n; i++)
 		print_case(results, &results->cases[i], &notes);
@@ -279,12 +334,20 @@ summary_print(const struct results *results)
 	fflush(stdout);
 }
 
+static bool
+is_driver(const struct path *path)
+{
+	return path_kind(path) != KIND_LOOP;
+}
+
 static void
-list_path(const struct path *path)
+list_path(const struct path *path, bool tell)
 {
 	const struct availability *a = available(path);
 
-	printf("  %-12s %s (%s)\n", path->name, path->what, path_kind(path));
+	printf("  %-12s %s (%s)\n", path->name, path->what, path_kind_names[path_kind(path)]);
+	if (!tell)
+		return;
 	if (a->why != NULL)
 		printf("  %-12s does not run here: %s\n", "", a->why);
 	else if (a->note != NULL)
@@ -296,14 +359,17 @@ list_path(const struct path *path)
 void
 summary_list(const struct options *options)
 {
+	const struct availability *common = common_reason(is_driver);
 	const struct test *last = NULL;
 	char words[128];
 	unsigned int i;
 
 	printf("Paths:\n");
 	for (i = 0; i < nb_paths; i++)
-		if (options->set == SET_BENCH || paths[i].ops != &loop_ops)
-			list_path(&paths[i]);
+		if (options->set == SET_BENCH || is_driver(&paths[i]))
+			list_path(&paths[i], common == NULL);
+	if (common != NULL)
+		printf("  None runs here: %s\n  to get it: %s\n", common->why, common->how);
 	printf("\nCases (*: also in the short form):\n");
 	for (i = 0; i < plan_size(); i++) {
 		const struct bench_case *c = plan_case(i);
@@ -312,11 +378,14 @@ summary_list(const struct options *options)
 			printf("  %-5s %s\n", c->test->name, c->test->what);
 		last = c->test;
 		params_print(words, sizeof(words), c);
-		if (words[0] != '\0' || c->brief)
-			printf("    %c %s\n", c->brief ? '*' : ' ', words);
+		printf("    %c %s\n", c->brief ? '*' : ' ', words[0] != '\0' ? words : "one case");
 	}
-	printf("\n%u rounds of %u ms, or what a test needs, take about ", options->rounds,
-		options->ms);
+	if (plan_seconds() <= 0) {
+		printf("\nNone of these can be measured here.\n");
+		return;
+	}
+	printf("\n%u round%s of %u ms, or what a test needs: about ", options->rounds,
+		options->rounds == 1 ? "" : "s", options->ms);
 	print_time(stdout, plan_seconds());
 	printf(".\n");
 }

@@ -57,6 +57,7 @@ double svg_axis_part(const struct svg_axis *axis, double value);
 struct svg_bar {
 	const struct path *path;
 	struct summary sum;	/* n == 0: the reason is written instead of a bar */
+	bool lossy;		/* to be marked */
 	const char *why;
 };
 
@@ -89,7 +90,5 @@ void svg_lines(FILE *out, const char *id, const char *path, const char *title,
 void svg_topology(FILE *out, const struct path *path);
 /** The same in words; a static string. */
 const char *topology_words(const struct path *path);
-/** Is it the kernel alone? */
-bool is_kernel_alone(const struct path *path);
 
 #endif /* _SVG_H_ */

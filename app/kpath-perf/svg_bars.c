@@ -158,7 +158,10 @@ draw_bar(FILE *out, const struct svg_axis *axis, const struct svg_bar *bar, unsi
 		y + 10, number_print(text, bar->sum.median));
 	if (summary_is_wide(&bar->sum))
 		fprintf(out, "<text class=\"wide\" x=\"%u\" y=\"%u\" font-weight=\"700\">!</text>\n",
-			SVG_WIDTH - 11, y + 10);
+			SVG_WIDTH - 14, y + 10);
+	if (bar->lossy)
+		fprintf(out, "<text class=\"lossy\" x=\"%u\" y=\"%u\" font-weight=\"700\">L</text>\n",
+			SVG_WIDTH - 8, y + 10);
 }
 
 static unsigned int

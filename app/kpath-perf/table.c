@@ -18,8 +18,9 @@ table_introduce(const struct results *results)
 
 	printf("%u CPUs, %u cores (%s), pages of %s, Linux %s, %s, liburing %s\n", m->cpus,
 		m->cores, m->model, m->pages, m->kernel, m->dpdk, m->liburing);
-	printf("%u cases, %u rounds of %u ms or what a test needs, paths in turns: about ",
-		plan_size(), options->rounds, options->ms);
+	printf("%u case%s, %u round%s of %u ms or what a test needs, paths in turns: about ",
+		plan_size(), plan_size() == 1 ? "" : "s", options->rounds,
+		options->rounds == 1 ? "" : "s", options->ms);
 	print_time(stdout, plan_seconds());
 	printf(".\n");
 	if (options->details)
@@ -55,7 +56,7 @@ void
 table_case(const struct measured *measured)
 {
 	const struct bench_case *c = measured->bench_case;
-	const struct series *tap = find_series(measured, "net_tap");
+	const struct series *tap = find_yardstick(measured);
 	const struct series *loop = best_loop(measured);
 	enum metric primary = c->test->primary, m;
 	const char *side;
@@ -68,7 +69,7 @@ table_case(const struct measured *measured)
 	for (m = 0; m < M_MAX; m++)
 		if (is_measured(measured, m))
 			printf(" %9s", metric_infos[m].unit);
-	printf(" %8s %9s %9s  %s\n", "spread", "x net_tap", "x loop", "saturated");
+	printf(" %8s %9s %9s  %s\n", "spread", "x " YARDSTICK, "x loop", "saturated");
 	for (i = 0; i < measured->n; i++) {
 		const struct series *s = &measured->series[i];
 		struct summary sum = summarize(s, primary);

@@ -340,7 +340,8 @@ const struct test test_rrul = {
 	.name = "rrul",
 	.what = "latency under load: TCP of four classes up and down, UDP and ICMP probes",
 	.primary = M_P50,
-	.shown = RTE_BIT64(M_GBPS) | RTE_BIT64(M_ADDED) | RTE_BIT64(M_JAIN),
+	.shown = RTE_BIT64(M_GBPS) | RTE_BIT64(M_ADDED) | RTE_BIT64(M_JAIN) |
+		RTE_BIT64(M_LOST),
 	.ms = 500, /* 5 s idle, 10 s of load, 5 s idle */
 	.rounds = 3,
 	.takes = 2 * LOAD_FACTOR,

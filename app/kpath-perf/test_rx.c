@@ -264,7 +264,7 @@ const struct test test_rx = {
 	.name = "rx",
 	.what = "out of the kernel, from a queue that is full",
 	.primary = M_NS,
-	.shown = RTE_BIT64(M_CPU_NS),
+	.shown = RTE_BIT64(M_CPU_NS) | RTE_BIT64(M_LOST),
 	.takes = 5,
 	.measure = measure_rx,
 };
@@ -273,6 +273,6 @@ const struct test test_load = {
 	.name = "load",
 	.what = "out of the kernel while it sends as fast as it can",
 	.primary = M_MPPS,
-	.shown = RTE_BIT64(M_CPU_NS),
+	.shown = RTE_BIT64(M_CPU_NS) | RTE_BIT64(M_LOST),
 	.measure = measure_load,
 };

@@ -125,6 +125,6 @@ const struct test test_tx = {
 	.name = "tx",
 	.what = "into the kernel, as fast as it takes them",
 	.primary = M_NS,
-	.shown = RTE_BIT64(M_CPU_NS),
+	.shown = RTE_BIT64(M_CPU_NS) | RTE_BIT64(M_LOST),
 	.measure = measure_tx,
 };

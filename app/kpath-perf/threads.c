@@ -204,9 +204,42 @@ signals_main(void *arg)
 	return NULL;
 }
 
-void
-threads_divert_signals(void)
+/*
+ * A signal that ends the process does so when what was measured is written: as if it had not been
+ * taken, so that whoever waits for the process sees what ended it. The first process of a container
+ * is not ended by it, and says the same with its status.
+ */
+static sigset_t ending;
+
+static void *
+ending_main(void *arg)
 {
+	void (*interrupted)(void) = *(void (**)(void))arg;
+	int sig;
+
+	leave_workers_alone(1);
+	sigwait(&ending, &sig);
+	interrupted();
+	signal(sig, SIG_DFL);
+	pthread_sigmask(SIG_UNBLOCK, &ending, NULL);
+	raise(sig);
+	_exit(128 + sig);
+}
+
+/* What whoever started this program wants to be ignored, as nohup does, stays ignored. */
+static void
+add_ending(int sig)
+{
+	struct sigaction action;
+
+	if (sigaction(sig, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+		sigaddset(&ending, sig);
+}
+
+void
+threads_divert_signals(void (*interrupted)(void))
+{
+	static void (*function)(void);
 	static sigset_t signals;
 	pthread_t thread;
 	int sig;
@@ -215,7 +248,14 @@ threads_divert_signals(void)
 	sigemptyset(&signals);
 	for (sig = SIGRTMIN; sig <= SIGRTMAX; sig++)
 		sigaddset(&signals, sig);
+	sigemptyset(&ending);
+	add_ending(SIGINT);
+	add_ending(SIGTERM);
+	add_ending(SIGHUP);
+	function = interrupted;
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	if (pthread_create(&thread, NULL, signals_main, &signals) != 0)
+	pthread_sigmask(SIG_BLOCK, &ending, NULL);
+	if (pthread_create(&thread, NULL, signals_main, &signals) != 0 ||
+	    pthread_create(&thread, NULL, ending_main, &function) != 0)
 		die("cannot start a thread");
 }

@@ -17,27 +17,6 @@
 #define ROW 54
 #define TOP 24
 
-/* A path is one of these, by what its application opens. */
-enum kind {
-	INJECTION,	/* an interface that exists for the application */
-	REDIRECTION,	/* an interface of the kernel's, which packets are taken from */
-	KERNEL,		/* no application */
-};
-
-static enum kind
-kind_of(const struct path *path)
-{
-	if (is_kernel_alone(path))
-		return KERNEL;
-	return path->ops == &dpdk_ops && (path->flags & DPDK_VETH) != 0 ? REDIRECTION : INJECTION;
-}
-
-bool
-is_kernel_alone(const struct path *path)
-{
-	return path->ops == &veth_ops;
-}
-
 static bool
 is_vhost(const struct path *path)
 {
@@ -47,10 +26,10 @@ is_vhost(const struct path *path)
 const char *
 topology_words(const struct path *path)
 {
-	switch (kind_of(path)) {
-	case KERNEL:
+	switch (path_kind(path)) {
+	case KIND_KERNEL:
 		return "The kernel alone: a veth pair, and no application between.";
-	case REDIRECTION:
+	case KIND_REDIRECTION:
 		return "Redirection: the application opens one end of a veth pair; the other end "
 			"belongs to the kernel's stack.";
 	default:
@@ -125,7 +104,7 @@ draw_column(FILE *out, const struct path *path, unsigned int x, const char *stac
 	unsigned int row = 1, middle = x + BOX_WIDTH / 2;
 
 	draw_wire(out, middle, 0, false);
-	if (kind_of(path) == REDIRECTION) {
+	if (path_kind(path) == KIND_REDIRECTION) {
 		draw_box(out, x, BOX_WIDTH, row, colour, "veth end", "opened by the driver");
 		draw_wire(out, middle, row++, true);
 		draw_box(out, x, BOX_WIDTH, row, NULL, "veth end", "an interface");
@@ -160,17 +139,17 @@ draw_kernel_alone(FILE *out, const struct path *path)
 void
 svg_topology(FILE *out, const struct path *path)
 {
-	enum kind kind = kind_of(path);
+	enum path_kind kind = path_kind(path);
 	const char *driver = path->driver != NULL ? path->driver : "bare loop";
 	unsigned int pair_width = FAR + BOX_WIDTH - HOME;
 	char title[128];
 
 	snprintf(title, sizeof(title), "Topology of %s", path->name);
 	svg_begin(out, "topology", path->name, NULL, title,
-		row_y(kind == REDIRECTION ? 3 : 2) + BOX_HEIGHT + 4);
+		row_y(kind == KIND_REDIRECTION ? 3 : 2) + BOX_HEIGHT + 4);
 	draw_boundary(out);
 	draw_caption(out, HOME + pair_width / 2, "between two ports");
-	if (kind == KERNEL) {
+	if (kind == KIND_KERNEL) {
 		draw_kernel_alone(out, path);
 	} else {
 		draw_caption(out, ONE + BOX_WIDTH / 2, "one port");

@@ -22,7 +22,7 @@ grep -v '^ok ' <<<"$checks" || true
 [[ $status -eq 0 ]] || { echo "FAILED: status $status" >&2; exit 1; }
 # Not that there was nothing to check
 for check in 'into the kernel, 1514 B' 'out of the kernel, 1514 B' 'a drop is noticed by tx' \
-	'offloads used up, all offloads' 'offloads used down, all offloads'; do
+	'offloads used up, offloads all' 'offloads used down, offloads all'; do
 	grep -q "^ok  *virtio_user  *$check: " <<<"$checks" ||
 		{ echo "FAILED: not checked: $check" >&2; exit 1; }
 done

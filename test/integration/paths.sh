@@ -29,12 +29,43 @@ nb_cpus=$(getconf _NPROCESSORS_CONF)
 for option in --mtu=67 --mtu=64987 --mtu=x --mtu= --rounds=0 --rounds=100 --duration=-1 \
 	--duration=1s --cpus= '--cpus=,' --cpus=x --cpus=1- --cpus=1-0 "--cpus=$nb_cpus" --paths= \
 	--paths=rtap,nopath --tests=notest '--tests=,' --offloads=tso --json=/nonexistent/x \
-	--json=$work --json= --only=nothing-like-that --nooption; do
+	--rounds=99999999999999999999 --rounds=+1 --duration=0 --json=$work --json= --only= \
+	--only=nothing-like-that --paths=rtap,rtap --tests=tcp,tx,tcp --nooption; do
 	refused "$option"
 done
 refused bar
 refused --rounds
 refused --tests=tx --paths=veth
+# Who does not know the names is told them.
+for option in --paths=tap --tests=notest --offloads=on; do
+	refused $option
+	grep -Eq 'known are (rtap,.* veth,|tx, rx,.* rrul$|off, csum, all$)' $work/errors ||
+		die "$option: no names: $(<$work/errors)"
+done
+
+# contradiction OPTION... : each is right, but not with the others; the first is named.
+contradiction()
+{
+	refused "$@"
+	grep -Eq 'leave|exclude|or leave' $work/errors || die "$*: no advice: $(<$work/errors)"
+}
+
+say "options without effect"
+contradiction --json=$work/json --self-test
+contradiction --report=$work/report --self-test
+contradiction --json=$work/json --list
+contradiction --details --list
+contradiction --report=$work/report --features
+contradiction --tests=tx --features
+contradiction --rounds=3 --self-test
+contradiction --features --self-test
+contradiction --features --paths=veth,loop-rw
+contradiction --self-test --paths=loop-rw
+contradiction --flent=$work/flent --tests=tcp
+contradiction --flent=$work/flent --bench
+contradiction --flent=$work/flent --only=stream
+contradiction --offloads=off --tests=tx
+[[ ! -e $work/report && ! -e $work/json ]] || die "something was written"
 
 # What is there now, to be compared with what is there later.
 left()
@@ -78,8 +109,12 @@ setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all $work/perf >$
 	2>$work/errors || status=$?
 [[ $status -eq 77 ]] || die "without permission: status $status: $(<$work/errors)"
 for words in 'no permission' 'run it as root'; do
-	grep -q "$words" $work/errors || die "no reason: $(<$work/errors)"
+	[[ $(grep -c "$words" $work/errors) -eq 1 ]] || die "no reason, or many: $(<$work/errors)"
 done
+setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all $work/perf --list >$work/out ||
+	die "--list without permission: status $?"
+grep -q 'None runs here: no permission' $work/out || die "no reason: $(<$work/out)"
+grep -q 'None of these can be measured' $work/out || die "a time for nothing: $(<$work/out)"
 
 say "all paths, short"
 before=$(left)
@@ -88,6 +123,14 @@ before=$(left)
 [[ $(left) == "$before" ]] || die "left behind: $(left)"
 grep -q '^rrul  *p50 us ' $work/table || die "latency under load has another name: $(<$work/table)"
 ! grep -E -e '-[0-9.]+x' $work/table || die "a ratio to a number that is less than nothing"
+for test in tx rx load rtt rrul; do
+	awk -v test=$test '/^[a-z]/ { in_it = $1 == test } in_it && $1 == "lost" { found = 1 }
+		END { exit !found }' $work/table ||
+		die "the table does not say what $test lost: $(<$work/table)"
+done
+[[ $(grep -Ec '^ *saturated .*(application|kernel)' $work/table) -ge 3 ]] ||
+	die "the table does not say which side was saturated: $(<$work/table)"
+grep -q '^L: more than 1 % ' $work/table || die "no legend for losses: $(<$work/table)"
 grep -q '^1/[0-9]* tx .* left$' $work/errors || die "no progress: $(<$work/errors)"
 python3 - $work/json $work/table <<-'END' || die "not what it should be"
 	import json, sys
@@ -95,6 +138,7 @@ python3 - $work/json $work/table <<-'END' || die "not what it should be"
 	asked = ['rtap', 'net_tap', 'virtio_user', 'af_packet', 'af_xdp', 'pcap', 'veth']
 	data = json.load(open(sys.argv[1]))
 	table = open(sys.argv[2]).read()
+	assert data['complete'] and 'INCOMPLETE' not in table, data['complete']
 	header = next(line for line in table.splitlines() if line.split()[:1] == ['rtap'])
 	paths = {path['name']: path for path in data['paths']}
 	runs = [name for name in asked if paths[name]['runs']]
@@ -151,8 +195,26 @@ python3 - $work/json <<-'END' || die "not what it should be: $(<$work/table)"
 	    assert [path['path'] for path in case['paths']] == ['rtap', 'rtap-rw'], case
 	    assert all('ns' in path['metrics'] for path in case['paths']), case
 END
+"$perf" --mtu=9000 --tests=tcp --only="1 stream up, offloads off" --rounds=1 --duration=5 \
+	--paths=rtap,af_packet,veth --json=$work/json "${memory[@]}" >$work/table 2>$work/errors ||
+	die "status $?: $(<$work/errors)"
+python3 - $work/json $work/table <<-'END' || die "not what it should be: $(<$work/table)"
+	import json, re, sys
+
+	data = json.load(open(sys.argv[1]))
+	table = open(sys.argv[2]).read()
+	case, = data['cases']
+	paths = {path['path']: path for path in case['paths']}
+	assert case['mtu'] == 9000 and 'why' not in paths['rtap'], case
+	runs = {path['name']: path['runs'] for path in data['paths']}
+	if runs['af_packet']:   # its frames are not that large
+	    why = paths['af_packet']['why']
+	    assert re.fullmatch('takes no MTU above 15[0-9][0-9]', why) and why in table, why
+END
 "$perf" --list --tests=tcp --offloads=csum >$work/list
-if ! grep -q 'offloads checksum' $work/list || grep -q 'offloads o[nf]' $work/list; then
+"$perf" --list --offloads=csum >$work/all
+grep -q '^  rrul ' $work/all || die "--offloads leaves out what has none: $(<$work/all)"
+if ! grep -q 'offloads csum' $work/list || grep -q 'offloads [oa]' $work/list; then
 	die "--offloads: $(<$work/list)"
 fi
 
@@ -181,21 +243,81 @@ python3 - $work/uring $work/tun <<-'END' || die "not what it should be"
 	assert 'p50_us' in metrics['veth'] and not metrics['rtap'], metrics
 END
 
-# A signal that ends it in the middle of traffic leaves nothing.
+# incomplete SIGNAL: what was measured until then is in the table, the page and the JSON file.
+incomplete()
+{
+	grep -Eq '^INCOMPLETE: it was ended after [5-7] of 16 cases' $work/table ||
+		die "SIG$1: the table does not say that it is incomplete: $(<$work/table)"
+	grep -q '^tcp 1 up off ' $work/table || die "SIG$1: no results: $(<$work/table)"
+	python3 - $work/json $work/page/index.html $work <<-'END' || die "SIG$1: not complete"
+		import json, os, sys
+
+		data = json.load(open(sys.argv[1]))
+		page = open(sys.argv[2]).read()
+		assert data['complete'] is False, data
+		assert 5 <= len(data['cases']) <= 7, len(data['cases'])
+		for case in data['cases'][:4]:
+		    assert case['primary'] in case['paths'][0]['metrics'], case
+		assert f"INCOMPLETE: it was ended after {len(data['cases'])} of 16 cases" in page
+		assert not [name for name in os.listdir(sys.argv[3]) if name.startswith('.')]
+	END
+	! "$top/devtools/paths-tables.py" $work/json >$work/out 2>&1 ||
+		die "SIG$1: the guide would take incomplete results"
+}
+
+# A signal that ends it in the middle of traffic leaves nothing but what was measured until then.
 for signal in INT TERM; do
 	say "SIG$signal"
-	env --default-signal=$signal "$perf" --tests=tcp "${memory[@]}" >$work/table \
-		2>$work/errors &
+	rm -f $work/json
+	env --default-signal=$signal "$perf" --tests=tx,tcp --paths=rtap,veth --report=$work/page \
+		--json=$work/json "${memory[@]}" >$work/table 2>$work/errors &
 	pid=$!
-	wait_for 60 grep -q '^1/' $work/errors || die "no progress: $(<$work/errors)"
-	sleep 0.3
+	wait_for 60 grep -q '^6/' $work/errors || die "no progress: $(<$work/errors)"
+	# As it is all the time: five cases are done, but not all. A reader never sees half a file.
+	python3 -c 'import json, sys
+data = json.load(open(sys.argv[1]))
+assert not data["complete"] and len(data["cases"]) >= 5, data' $work/json || die "no results yet"
 	kill -$signal $pid
 	status=0
 	wait $pid || status=$?
-	[[ $status -gt 128 ]] || die "SIG$signal: status $status: $(<$work/errors)"
+	[[ $status -eq $((128 + $(kill -l $signal))) ]] ||
+		die "SIG$signal: status $status: $(<$work/errors)"
+	incomplete $signal
 	gone()
 	{
 		[[ $(left) == "$before" ]]
 	}
 	wait_for 10 gone || die "SIG$signal leaves $(left)"
 done
+
+# Rounds of a case that is under way count, too. A terminal tells all processes of the program.
+say "Ctrl-C"
+python3 - $work/json "$perf" --tests=rtt --paths=rtap,veth --rounds=99 --duration=20 \
+	--json=$work/json "${memory[@]}" <<-'END' || die "Ctrl-C: not what it should be"
+	import json, os, pty, signal, sys
+
+	pid, terminal = pty.fork()
+	if pid == 0:
+	    signal.signal(signal.SIGINT, signal.SIG_DFL)
+	    os.execv(sys.argv[2], sys.argv[2:])
+	said, sent = b'', False
+	while True:
+	    try:
+	        more = os.read(terminal, 65536)
+	    except OSError:   # it has ended
+	        break
+	    if not more:
+	        break
+	    said += more
+	    if not sent and b'round 3 of 99' in said:
+	        os.write(terminal, b'\x03')
+	        sent = True
+	status = os.waitpid(pid, 0)[1]
+	assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT, (status, said)
+	assert b'INCOMPLETE: it was ended after 1 of 1 cases' in said, said
+	data = json.load(open(sys.argv[1]))
+	assert not data['complete'], data
+	for path in data['cases'][0]['paths']:
+	    assert 2 <= path['metrics']['p50_us']['rounds'] < 99, path
+END
+[[ $(left) == "$before" ]] || die "Ctrl-C leaves $(left)"

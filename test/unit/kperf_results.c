@@ -16,7 +16,7 @@
 
 /* What the rest of kpath-perf has */
 const struct test test_tcp, test_rtt, test_idle, test_rrul;
-const struct path_ops loop_ops;
+const struct path_ops loop_ops, dpdk_ops, veth_ops;
 const unsigned int nb_cases = 2;
 
 void
@@ -126,6 +126,76 @@ test_typical(void)
 	CU_ASSERT_PTR_NULL(typical_round(&s, M_P99));
 }
 
+/* One path of a case, with a result */
+static void
+add_path(struct measured *m, const struct path *path, double ns, double lost)
+{
+	struct series *s = &m->series[m->n++];
+
+	s->path = path;
+	s->rounds[s->n] = make_result(M_NS, ns);
+	s->rounds[s->n++].value[M_LOST] = lost;
+}
+
+/* Who loses much is best at nothing, and neither is what nobody can choose. */
+static void
+test_best(void)
+{
+	static const struct test tx = { .name = "tx", .primary = M_NS };
+	static const struct bench_case c = { .test = &tx };
+	static const struct path ports[] = {
+		{ .name = "slow", .ops = &dpdk_ops }, { .name = "veth", .ops = &veth_ops },
+		{ .name = "lossy", .ops = &dpdk_ops }, { .name = "loop", .ops = &loop_ops },
+		{ .name = "lossy loop", .ops = &loop_ops },
+	};
+	static struct series series[RTE_DIM(ports)];
+	struct measured m = { .bench_case = &c, .series = series };
+
+	add_path(&m, &ports[2], 10, 10.1);
+	CU_ASSERT(is_lossy(&series[0]));
+	CU_ASSERT_PTR_NULL(best_choice(&m));
+	add_path(&m, &ports[0], 50, 10);
+	add_path(&m, &ports[1], 5, NAN);
+	add_path(&m, &ports[3], 7, 0);
+	add_path(&m, &ports[4], 3, 500);
+	CU_ASSERT(!is_lossy(&series[1]) && !is_lossy(&series[2]));
+	CU_ASSERT_PTR_EQUAL(best_choice(&m), &series[1]);
+	CU_ASSERT_PTR_EQUAL(best_loop(&m), &series[3]);
+}
+
+/* Nobody is said to be saturated where nothing was measured. */
+static void
+test_saturated(void)
+{
+	static const struct test tx = { .name = "tx", .primary = M_NS };
+	static const struct bench_case c = { .test = &tx };
+	static struct series s;
+
+	s.rounds[s.n++] = make_result(M_EMPTY, 50);
+	CU_ASSERT_PTR_NULL(saturated(&c, &s));
+	s.rounds[0].value[M_NS] = 7;
+	CU_ASSERT_STRING_EQUAL(saturated(&c, &s), "kernel");
+	s.rounds[0].value[M_EMPTY] = 5;
+	CU_ASSERT_STRING_EQUAL(saturated(&c, &s), "application");
+}
+
+/* Of all that is named, the names are those of the options. */
+static void
+test_words(void)
+{
+	const struct bench_case c = {
+		.test = &test_tcp,
+		.params = { .streams = 4, .direction = DIR_BOTH, .offload = OFFLOAD_CSUM },
+	};
+	char text[128], expected[128];
+
+	params_print(text, sizeof(text), &c);
+	snprintf(expected, sizeof(expected), "4 streams %s, offloads %s",
+		direction_names[DIR_BOTH], offload_names[OFFLOAD_CSUM]);
+	CU_ASSERT_STRING_EQUAL(text, expected);
+	CU_ASSERT_STRING_EQUAL(expected, "4 streams both, offloads csum");
+}
+
 int
 main(void)
 {
@@ -135,6 +205,9 @@ main(void)
 		{ "few times", test_few_times },
 		{ "CPU time", test_cpu },
 		{ "typical round", test_typical },
+		{ "words", test_words },
+		{ "best", test_best },
+		{ "saturated", test_saturated },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

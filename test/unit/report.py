@@ -143,11 +143,12 @@ def check_plot(svg, cases, metric):
     """A bar or a reason for each path of each case, and a mark at each that is wide"""
     cases = [case for case in cases if any(metric in path['metrics'] for path in case['paths'])]
     words = [text_of(element) for element in svg.iter(SVG + 'text')]
-    bars = wide = 0
+    bars = wide = lossy = 0
     for path in (path for case in cases for path in case['paths']):
         found = path['metrics'].get(metric)
         bars += found is not None
         wide += spread_of(found) > 0.15
+        lossy += found is not None and is_lossy(path)
         assert any(word.rstrip('\u2026') == path['path'][:16] for word in words), (path, words)
         if not found and 'why' in path:
             assert any(path['why'].startswith(word.rstrip('\u2026')) for word in words), path
@@ -156,6 +157,8 @@ def check_plot(svg, cases, metric):
     marks = [text for text in svg.iter(SVG + 'text') if has_class(text, 'wide')]
     assert len(rects) == bars, (svg.get('id'), len(rects), bars)
     assert len(marks) == wide, (svg.get('id'), len(marks), wide)
+    marks = [text for text in svg.iter(SVG + 'text') if has_class(text, 'lossy')]
+    assert len(marks) == lossy, (svg.get('id'), len(marks), lossy)
     for rect in rects:
         assert 0 <= float(rect.get('width')) <= 480, rect.attrib
 
@@ -180,6 +183,18 @@ def check_svgs(root, data):
     return svgs
 
 
+def is_lossy(path):
+    return path['metrics'].get('lost_permille', {'median': 0})['median'] > 10
+
+
+def check_loss(cell, path):
+    """Marked, and in per cent, if it is more than 1 %"""
+    small = [s for s in cell.findall(XHTML + 'small') if has_class(s, 'lossy')]
+    assert len(small) == is_lossy(path), (text_of(cell), path)
+    if small:
+        check_number(small[0].find(XHTML + 'data'), path['metrics']['lost_permille']['median'] / 10)
+
+
 def check_short(root, data):
     """The figures of the plots in one table: a row for each case"""
     table = next(t for t in root.iter(XHTML + 'table') if has_class(t, 'short'))
@@ -195,6 +210,16 @@ def check_short(root, data):
             else:
                 check_number(cell[0], found['median'])
                 check_spread(cell.find(XHTML + 'small'), found)
+                check_loss(cell, path)
+                assert path['saturated'] is None or f"{path['saturated']} saturated" in \
+                    text_of(cell), text_of(cell)
+            # Who loses much is never set off as the best.
+            assert not (has_class(cell, 'best') and is_lossy(path)), text_of(cell)
+        best = [name for name, cell in cells.items() if has_class(cell, 'best')]
+        able = [path['path'] for path in case['paths'] if case['primary'] in path['metrics'] and
+                path['path'] != 'veth' and not path['path'].startswith('loop-') and
+                not is_lossy(path)]
+        assert len(best) == bool(able) and set(best) <= set(able), (best, able)
 
 
 def check_taken_out(page, svgs):
@@ -300,6 +325,29 @@ def check_program(program):
         page.write_text('x' * 10 ** 7, encoding='utf-8')
         subprocess.run([program, page.parent], check=True)
         check_page(page, results)
+        # Of a run that was ended, there is what was measured, and that it is not all.
+        root, _ = check_page(page, results)
+        assert 'INCOMPLETE' not in text_of(root)
+        assert json.loads(results.read_bytes().decode(errors='replace'))['complete'] is True
+        results.chmod(0o640)
+        subprocess.run([program, page.parent, results, 'incomplete'], check=True)
+        root, _ = check_page(page, results)
+        assert 'INCOMPLETE: it was ended after 4 of 5 cases' in text_of(root)
+        assert json.loads(results.read_bytes().decode(errors='replace'))['complete'] is False
+        # It has taken the place of the other, and nothing else is left; a link stays one.
+        assert results.stat().st_mode & 0o777 == 0o640, results.stat()
+        assert sorted(file.name for file in directory.iterdir()) == ['json', 'new']
+        link = directory / 'link'
+        link.symlink_to('json')
+        subprocess.run([program, page.parent, link], check=True)
+        assert link.is_symlink()
+        assert json.loads(results.read_bytes().decode(errors='replace'))['complete'] is True
+        # Standard output is not written over.
+        with open(directory / 'out', 'w', encoding='utf-8') as out:
+            subprocess.run(['sh', '-c', 'echo before; "$@"; echo behind', '-', program,
+                            page.parent, '/dev/stdout'], stdout=out, check=True)
+        words = (directory / 'out').read_bytes()
+        assert words.startswith(b'before\n{"') and words.endswith(b']}\nbehind\n'), words[:80]
         # What cannot be written has a reason.
         page.unlink()
         page.symlink_to('/dev/full')
