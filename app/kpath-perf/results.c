@@ -248,6 +248,7 @@ result_set_cpu(struct result *result, const struct cpu_times *cpu, uint64_t othe
 	struct cpu_times app = *cpu;
 
 	app.all -= RTE_MIN(app.all, others_ns);
+	result->value[M_CPU_NS] = (double)app.all / packets;
 	result->value[M_USER_NS] = (double)app.user / packets;
 	result->value[M_SYSTEM_NS] = (double)cpu_system(&app) / packets;
 	result->value[M_THREADS_NS] = (double)app.threads / packets;

@@ -93,7 +93,8 @@ measure_idle(struct port *port, uint64_t duration, struct result *result)
 	cpu = cpu_stop(&meter);
 	ns = cycles_to_ns(workers[0].spent);
 	if (workers[0].spent >= workers[0].cycles)
-		result->value[M_SLEEP_CPU] = 100 * (cpu.all - workers[0].other_ns) / ns;
+		result->value[M_SLEEP_CPU] =
+			100.0 * (cpu.all - RTE_MIN(cpu.all, workers[0].other_ns)) / ns;
 }
 
 /*

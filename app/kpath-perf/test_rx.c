@@ -172,8 +172,8 @@ measure_rx(struct port *port, uint64_t duration, struct result *result)
 	if (sum.frames == 0)
 		return;
 	result->value[M_KERNEL_NS] = (double)all.fill_cpu / all.sent;
-	result->value[M_CPU_NS] = (double)(all.cpu.all + all.fill_cpu - sum.other_ns) / sum.frames;
 	result_set_cpu(result, &all.cpu, sum.other_ns, sum.frames);
+	result->value[M_CPU_NS] += (double)all.fill_cpu / sum.frames;
 	result->value[M_LOST] = 1e3 * (1 - RTE_MIN(1.0, (double)sum.frames / all.sent));
 	if (params->queues == 1 && kernel_send(port, port->packet_sock, TRACED) == TRACED)
 		result->value[M_SYSCALLS] = traced_calls(port, rx_traced, TRACED);

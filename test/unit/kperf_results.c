@@ -104,11 +104,13 @@ test_cpu(void)
 	struct result r = make_result(M_NS, 0);
 
 	result_set_cpu(&r, &cpu, 100, 10);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_CPU_NS], 90, NEARLY);
 	CU_ASSERT_DOUBLE_EQUAL(r.value[M_USER_NS], 30, NEARLY);
 	CU_ASSERT_DOUBLE_EQUAL(r.value[M_SYSTEM_NS], 40, NEARLY);
 	CU_ASSERT_DOUBLE_EQUAL(r.value[M_THREADS_NS], 20, NEARLY);
 	/* Clocks that do not agree: nothing is negative. */
 	result_set_cpu(&r, &cpu, 2000, 10);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_CPU_NS], 0, NEARLY);
 	CU_ASSERT_DOUBLE_EQUAL(r.value[M_SYSTEM_NS], 0, NEARLY);
 }
 
