@@ -233,12 +233,27 @@ percentile_us(const uint32_t *times, unsigned int n, unsigned int permille)
 void
 result_set_times(struct result *result, enum metric p50, uint32_t *times, unsigned int n)
 {
-	if (n < KPERF_TIMES_MIN)
-		return;
+	static const struct {
+		unsigned int permille, needs;
+	} percentiles[] = {
+		{ 500, KPERF_TIMES_MIN },
+		{ 990, 100 },
+		{ 999, KPERF_TIMES_ALL },
+	};
+	unsigned int i;
+
 	qsort(times, n, sizeof(*times), compare_times);
-	result->value[p50] = percentile_us(times, n, 500);
-	result->value[p50 + 1] = percentile_us(times, n, 990);
-	result->value[p50 + 2] = percentile_us(times, n, 999);
+	for (i = 0; i < RTE_DIM(percentiles); i++)
+		if (n >= percentiles[i].needs)
+			result->value[p50 + i] = percentile_us(times, n, percentiles[i].permille);
+}
+
+uint64_t
+result_times_end(uint64_t end, uint64_t duration, unsigned int n)
+{
+	if (n < KPERF_TIMES_MIN)
+		return end + KPERF_TIMES_WAIT;
+	return n < KPERF_TIMES_ALL ? end + 2 * duration : end;
 }
 
 void
