@@ -486,6 +486,9 @@ void frame_set_flow(uint8_t *data, unsigned int flow);
 void kernel_prepare(const struct port *port);
 /** Have the kernel send n frames out of the interface; returns how many it took. */
 unsigned int kernel_send(const struct port *port, int packet_sock, unsigned int n);
+/** The same; adds to refused those that the kernel would have dropped, or has. */
+unsigned int kernel_send_counted(const struct port *port, int packet_sock, unsigned int n,
+		uint64_t *refused);
 
 /* clock.c */
 

@@ -192,6 +192,25 @@ check_drop(const struct test *test, struct port *ports, double slack)
 		v.faulty, 1e3 / DROP_NTH);
 }
 
+/* So that it does not depend on what else is lost, which it always is at full load. */
+static void
+check_load(struct port *ports)
+{
+	const struct path *path = ports[0].path;
+	struct path faulty = *path;
+	double lost;
+
+	faulty.ops = &faulty_ops;
+	fault.us = 0;
+	fault.nth = 2;
+	fault.packets = 0;
+	ports[0].path = &faulty;
+	lost = measure_once(&test_load, ports, M_LOST);
+	ports[0].path = path;
+	selftest_report(path, "a drop is noticed by load", lost >= 490 && lost < 1000,
+		"%.3f per thousand lost, of what arrived half is dropped", lost);
+}
+
 static void
 check_metrics(const struct path *path, unsigned int subnet)
 {
@@ -207,6 +226,7 @@ check_metrics(const struct path *path, unsigned int subnet)
 	check_drop(&test_tx, ports, 1e3 / 2048);
 	check_sleep(&test_rx, ports, M_NS, SLEEP_US, added);
 	check_drop(&test_rx, ports, 1e3 / DPDK_VETH_FILL);
+	check_load(ports);
 	close_path(ports, &c);
 }
 

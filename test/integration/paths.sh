@@ -117,6 +117,10 @@ python3 - $work/json $work/table <<-'END' || die "not what it should be"
 	            measured.add((path['path'], case['test']))
 	        elif path['path'] not in runs:
 	            assert path['why'] and path['how'], ('no reason', path, what)
+	        if case['test'] == 'load' and path['path'] == 'rtap' and path['metrics']:
+	            # One thread spends no more CPU time than there is; senders are not counted.
+	            m = {name: value['median'] for name, value in path['metrics'].items()}
+	            assert m['cpu_ns'] - m['threads_ns'] < 1.2 * m['ns'], m
 	# What does not need two threads to run at once has a result everywhere.
 	for name in runs:
 	    for test in ('rtt',) if name == 'veth' else ('tx', 'idle'):
