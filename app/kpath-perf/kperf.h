@@ -285,7 +285,7 @@ struct timeline;
 
 struct result {
 	double value[M_MAX];
-	const char *why;	/* nothing was measured */
+	const char *why;	/* nothing was measured, but what stands for that: 0 Gb/s */
 	struct timeline *timeline;	/* NULL: none; freed with the results */
 };
 

@@ -207,14 +207,15 @@ run_case(struct results *results, unsigned int number, const struct options *opt
 			if (series[i].why != NULL)
 				continue;
 			plan_progress(number, round + 1, series[i].path);
-			measure(ports[i], c, &series[i].rounds[series[i].n]);
-			series[i].why = series[i].rounds[series[i].n++].why;
+			measure(ports[i], c, &series[i].rounds[series[i].n++]);
 		}
 	}
 	plan_progress(number, 0, NULL);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		series_end(&series[i]);
 		if (is_open[i])
 			close_path(ports[i], c);
+	}
 	measured = results_add(results, c, series, n);
 	if (options->details)
 		table_case(measured);

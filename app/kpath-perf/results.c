@@ -164,6 +164,20 @@ compare_times(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+void
+series_end(struct series *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->rounds[i].why == NULL)
+			return;
+	if (s->n == 0)
+		return;
+	s->why = s->rounds[0].why;
+	s->n = 0;
+}
+
 struct summary
 summarize(const struct series *s, enum metric metric)
 {

@@ -46,7 +46,7 @@ extern const struct metric_info metric_infos[M_MAX];
 /* All rounds of a path in a case. */
 struct series {
 	const struct path *path;
-	const char *why;	/* not measured */
+	const char *why;	/* not measured, in no round */
 	const char *how;	/* what to do about that, NULL: nothing */
 	unsigned int n;
 	struct result rounds[KPERF_ROUNDS_MAX];
@@ -79,6 +79,11 @@ struct summary {
 	double values[KPERF_ROUNDS_MAX];	/* sorted */
 };
 
+/**
+ * Say of a path why nothing was measured, if that is so in all of its rounds, and have it no
+ * results. Where others succeeded, a round that failed stays as the test left it: 0 Gb/s.
+ */
+void series_end(struct series *s);
 /** Of all rounds; NAN where nothing was measured. */
 struct summary summarize(const struct series *s, enum metric metric);
 /** The part of the median that the middle half is wide. */

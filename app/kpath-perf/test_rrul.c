@@ -321,6 +321,7 @@ measure_rrul(struct port *ports, uint64_t duration, struct result *result)
 	pair_start(&r->pair, ports);
 	if (!connect_all(r)) {
 		result->why = "no connection";
+		result->value[M_GBPS] = 0;
 		pair_stop(&r->pair, 0, result);
 		streams_close(&r->streams);
 		return;

@@ -154,6 +154,30 @@ test_typical(void)
 	CU_ASSERT_PTR_NULL(typical_round(&s, M_P99));
 }
 
+/* A path that fails once is measured nevertheless; one that always does has a reason. */
+static void
+test_failures(void)
+{
+	static struct series s;
+	unsigned int i;
+
+	series_end(&s);
+	CU_ASSERT_PTR_NULL(s.why);
+	for (i = 0; i < 3; i++) {
+		s.rounds[i] = make_result(M_GBPS, i);
+		s.rounds[i].why = i == 0 ? "no connection" : NULL;
+	}
+	s.n = 3;
+	series_end(&s);
+	CU_ASSERT_PTR_NULL(s.why);
+	CU_ASSERT_EQUAL(summarize(&s, M_GBPS).n, 3);
+	CU_ASSERT_DOUBLE_EQUAL(summarize(&s, M_GBPS).low, 0, NEARLY);
+	s.rounds[1].why = s.rounds[2].why = "something else";
+	series_end(&s);
+	CU_ASSERT_STRING_EQUAL(s.why, "no connection");
+	CU_ASSERT_EQUAL(summarize(&s, M_GBPS).n, 0);
+}
+
 int
 main(void)
 {
@@ -164,6 +188,7 @@ main(void)
 		{ "end of a round", test_times_end },
 		{ "CPU time", test_cpu },
 		{ "typical round", test_typical },
+		{ "rounds that fail", test_failures },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
