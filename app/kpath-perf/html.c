@@ -232,6 +232,8 @@ write_short_cell(FILE *out, const struct measured *m, const struct series *s)
 		html_spread(out, &sum);
 		fprintf(out, " spread</small>");
 	}
+	if (sum.n < s->n)
+		fprintf(out, "<small>%u of %u rounds</small>", sum.n, s->n);
 	write_ratio(out, times_better(primary, s, find_series(m, "net_tap")), "net_tap");
 	write_ratio(out, times_better(primary, s, html_kernel_alone(m)), "kernel");
 	fprintf(out, "</td>");

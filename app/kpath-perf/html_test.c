@@ -225,6 +225,8 @@ write_cell(FILE *out, const struct series *s, enum metric metric)
 		html_value(out, sum.high);
 		fprintf(out, "</small>");
 	}
+	if (sum.n > 0 && sum.n < s->n)
+		fprintf(out, "<small>%u of %u rounds</small>", sum.n, s->n);
 	fprintf(out, "</td>");
 }
 

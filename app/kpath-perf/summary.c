@@ -68,7 +68,9 @@ print_value(const struct series *s, enum metric metric)
 
 	/* Four digits are more than is sure, and all that fits. */
 	snprintf(text, sizeof(text), "%.*f", sum.median < 1000 ? digits : 0, sum.median);
-	if (sum.n > 1 && sum.median != 0)
+	if (sum.n < s->n)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %u of %u", sum.n, s->n);
+	else if (sum.n > 1 && sum.median != 0)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " \302\261%.0f%%%c",
 			RTE_MIN(percent, 999.0), summary_is_wide(&sum) ? '!' : ' ');
 	else
@@ -247,6 +249,7 @@ print_legend(void)
 {
 	printf("\nMedians, and half the width of the middle half of all rounds; !: too wide to be"
 		" trusted.\n"
+		"2 of 5: measured in so many of all rounds only.\n"
 		"x tap, x kernel: how many times better than " YARDSTICK ", and than the kernel alone"
 		" (" KERNEL ").\n"
 		"ns, calls: time of the application's thread and its system calls, for each packet or"
