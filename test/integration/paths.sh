@@ -155,6 +155,9 @@ python3 - $work/json <<-'END' || die "not what it should be: $(<$work/table)"
 	    assert [path['path'] for path in case['paths']] == ['rtap', 'rtap-rw'], case
 	    assert all('ns' in path['metrics'] for path in case['paths']), case
 END
+# 1 and 4 streams, three directions, three kinds of offloads
+"$perf" --list --tests=tcp >$work/list
+[[ $(grep 'offloads' $work/list | sort -u | wc -l) -eq 18 ]] || die "combinations: $(<$work/list)"
 "$perf" --list --tests=tcp --offloads=csum >$work/list
 if ! grep -q 'offloads checksum' $work/list || grep -q 'offloads o[nf]' $work/list; then
 	die "--offloads: $(<$work/list)"
