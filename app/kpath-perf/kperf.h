@@ -187,6 +187,7 @@ struct port {
 	char app_ifname[IF_NAMESIZE];	/* veth: the end that the application opens */
 	unsigned int ifindex;
 	bool sleeps;			/* the application may want to sleep */
+	bool paired;			/* there is another, which it is connected with */
 	uint16_t number;		/* all ports of a run have different ones */
 	uint32_t addr;			/* IPv4, of the kernel's end, host byte order */
 	struct rte_ether_addr mac;	/* the same */
@@ -460,6 +461,8 @@ void net_move(const char *ifname, int ns);
 void net_make_veth(const char *name, const char *peer);
 /** The same, but returns 0 or the error number. */
 int net_try_veth(const char *name, const char *peer);
+/** The pair of a port: the application's end, and the kernel's, whose MAC the port gets. */
+void net_make_app_veth(struct port *port);
 void net_delete(const char *ifname);
 /** What the kernel may leave undone on the interface. */
 void net_set_offload(const char *ifname, enum offload offload);
@@ -468,8 +471,13 @@ void net_describe_queue(const char *ifname, char *text, size_t size);
 void net_get_mac(const char *ifname, struct rte_ether_addr *mac);
 /** A counter of the interface, like "rx_packets". */
 uint64_t net_counter(const char *ifname, const char *name);
-/** A packet socket that sends at once, past the qdisc. */
-int net_packet_socket(unsigned int ifindex, bool vnet_hdr);
+/**
+ * A packet socket with large buffers, which receives what is of that ethertype; 0: nothing. It
+ * sends at once, past the qdisc.
+ */
+int net_packet_socket(unsigned int ifindex, uint16_t ethertype, unsigned int flags);
+#define PACKET_HDR	(1U << 0)	/* with struct virtio_net_hdr before each frame */
+#define PACKET_QDISC	(1U << 1)	/* through the qdisc, which segments as well */
 /** A UDP socket on that address; port 0: any. With a large buffer. */
 int net_udp_socket(uint32_t addr, uint16_t udp_port);
 

@@ -264,15 +264,8 @@ dpdk_open(struct port *port)
 		port->why = "knows no LRO";
 		return -1;
 	}
-	if ((port->path->flags & DPDK_VETH) != 0) {
-		net_make_veth(port->ifname, port->app_ifname);
-		/* Nobody finishes what the kernel would leave undone. */
-		net_set_offload(port->ifname, OFFLOAD_OFF);
-		net_set_offload(port->app_ifname, OFFLOAD_OFF);
-		net_set_up(port->app_ifname, params_mtu(params), 0);
-		net_set_up(port->ifname, params_mtu(params), 0);
-		net_get_mac(port->ifname, &port->mac);
-	}
+	if ((port->path->flags & DPDK_VETH) != 0)
+		net_make_app_veth(port);
 	dpdk = calloc(1, sizeof(*dpdk));
 	if (dpdk == NULL)
 		die("out of memory");

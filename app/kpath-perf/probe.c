@@ -4,14 +4,12 @@
 
 /* What a path does is tried: what is not seen is not there, whatever the driver says of itself. */
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <linux/if_packet.h>
 #include <linux/virtio_net.h>
 
 #include <rte_byteorder.h>
@@ -114,19 +112,6 @@ probe_calls(struct port *port, struct probed *p)
  * Out of the kernel
  */
 
-/* Not past the qdisc: what has to be segmented is lost there. */
-static int
-open_sender(const struct port *port)
-{
-	const struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_ifindex = port->ifindex };
-	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), one = 1;
-
-	if (sock < 0 || bind(sock, (const struct sockaddr *)&addr, sizeof(addr)) != 0 ||
-	    setsockopt(sock, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) != 0)
-		die("packet socket: %s", strerror(errno));
-	return sock;
-}
-
 /* Have the kernel send the frame, and say that its checksum is missing. Returns whether it did. */
 static bool
 send_undone(const struct port *port, bool tcp)
@@ -144,7 +129,7 @@ send_undone(const struct port *port, bool tcp)
 		{ &hdr, sizeof(hdr) },
 		{ frame, tcp ? TCP_LEN : UDP_LEN },
 	};
-	int sock = open_sender(port);
+	int sock = net_packet_socket(port->ifindex, 0, PACKET_HDR | PACKET_QDISC);
 	bool ok = writev(sock, iov, RTE_DIM(iov)) > 0;
 
 	close(sock);
@@ -269,19 +254,12 @@ probe_csum_in(const struct port *port, uint64_t offloads)
 static enum seen
 probe_tso(const struct port *port, uint64_t offloads)
 {
-	const struct sockaddr_ll addr = {
-		.sll_family = AF_PACKET,
-		.sll_ifindex = port->ifindex,
-		.sll_protocol = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4),
-	};
-	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	int sock = net_packet_socket(port->ifindex, RTE_ETHER_TYPE_IPV4, 0);
 	uint64_t start = now_ns();
 	enum seen seen = SEEN_NO;
 	uint8_t byte;
 	ssize_t len;
 
-	if (sock < 0 || bind(sock, (const struct sockaddr *)&addr, sizeof(addr)) != 0)
-		die("packet socket: %s", strerror(errno));
 	write_frame(port, true);
 	if ((offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0 &&
 	    send_frame(port, TCP_LEN, RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM |

@@ -7,15 +7,12 @@
  * and out of it, from one. A burst at a time, so that no queue is too short.
  */
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <linux/if_packet.h>
 
 #include <rte_byteorder.h>
 #include <rte_ethdev.h>
@@ -208,22 +205,6 @@ kernel_receive(struct check *c)
 			check_packet(c, data, len);
 }
 
-static int
-open_receiver(const struct port *port)
-{
-	const struct sockaddr_ll addr = {
-		.sll_family = AF_PACKET,
-		.sll_ifindex = port->ifindex,
-		.sll_protocol = rte_cpu_to_be_16(KPERF_ETHERTYPE),
-	};
-	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), size = 16 << 20;
-
-	if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0 ||
-	    bind(sock, (const struct sockaddr *)&addr, sizeof(addr)) != 0)
-		die("packet socket: %s", strerror(errno));
-	return sock;
-}
-
 /*
  * A check
  */
@@ -295,7 +276,7 @@ check_worker(void *arg)
 static struct tally
 run_check(struct check *c)
 {
-	c->sock = open_receiver(c->port);
+	c->sock = net_packet_socket(c->port->ifindex, KPERF_ETHERTYPE, 0);
 	run_workers(check_worker, c, sizeof(*c), 1);
 	close(c->sock);
 	return c->tally;

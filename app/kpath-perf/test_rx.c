@@ -207,7 +207,7 @@ sender_main(void *arg)
 {
 	struct sender *s = arg;
 	unsigned int workers = s->port->params->queues;
-	int sock = net_packet_socket(s->port->ifindex, s->port->params->gso);
+	int sock = net_packet_socket(s->port->ifindex, 0, s->port->params->gso ? PACKET_HDR : 0);
 	uint64_t sent = 0;
 
 	leave_workers_alone(workers);
