@@ -15,6 +15,7 @@
  * plan.c		which cases are run, and how long that takes
  * path_loop.c		bare programs over a TAP, without DPDK
  * path_dpdk.c		DPDK ports
+ * path_kernel.c	the kernel alone
  * forward.c		from one of them to another
  * oneway.c		what tests of one port share
  * test_tx.c		into the kernel
@@ -278,7 +279,7 @@ struct dpdk_end {
 
 struct dpdk_end dpdk_end(const struct port *port);
 
-/* The kernel alone: a veth pair between the namespaces. Its ports have no end here. */
+/* The kernel alone: path_kernel.c. Two ports have no end here, one is a bare program's. */
 extern const struct path_ops veth_ops;
 
 /* What a test saw over time, for those that look: results.h. */

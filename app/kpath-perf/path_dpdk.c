@@ -4,7 +4,7 @@
 
 /*
  * DPDK ports: each a device that is plugged in when its turn comes, with a pool of its own whose
- * mbufs hold the frame to be sent from the beginning. And the kernel alone, which has no port.
+ * mbufs hold the frame to be sent from the beginning.
  */
 
 #include <errno.h>
@@ -426,36 +426,4 @@ const struct path_ops dpdk_ops = {
 	.sleep = dpdk_sleep,
 	.connect = dpdk_connect,
 	.forward = dpdk_forward,
-};
-
-/*
- * The kernel alone: the first port of a pair makes both interfaces, the second is the other one.
- */
-
-static int
-veth_open(struct port *port)
-{
-	char peer[IF_NAMESIZE];
-
-	if (port->number % 2 == 0) {
-		snprintf(peer, sizeof(peer), "kp%u", port->number + 1);
-		net_make_veth(port->ifname, peer);
-		net_set_offload(port->ifname, port->params->offload);
-		net_set_offload(peer, port->params->offload);
-	}
-	net_set_up(port->ifname, 0, 0);
-	net_get_mac(port->ifname, &port->mac);
-	return 0;
-}
-
-static void
-veth_close(struct port *port)
-{
-	if (port->number % 2 == 0)
-		net_delete(port->ifname);
-}
-
-const struct path_ops veth_ops = {
-	.open = veth_open,
-	.close = veth_close,
 };

@@ -149,6 +149,14 @@ print_ratios(const struct results *results, const struct measured *m, enum metri
 	printf("\n");
 }
 
+static bool
+is_ratio(enum metric metric, const struct series *s, const struct series *to)
+{
+	double times = times_better(metric, s, to);
+
+	return s != to && isfinite(times) && times > 0;
+}
+
 /* Does any path have a ratio, but to itself? What is 0 for some has none. */
 static bool
 has_ratios(const struct measured *m, enum metric metric)
@@ -157,10 +165,9 @@ has_ratios(const struct measured *m, enum metric metric)
 	unsigned int i;
 
 	for (i = 0; i < m->n; i++) {
-		const struct series *s = &m->series[i], *to = s != tap ? tap : kernel;
-		double times = times_better(metric, s, to);
+		const struct series *s = &m->series[i];
 
-		if (s != to && isfinite(times) && times > 0)
+		if (is_ratio(metric, s, tap) || is_ratio(metric, s, kernel))
 			return true;
 	}
 	return false;
