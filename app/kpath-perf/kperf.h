@@ -267,6 +267,7 @@ extern const struct path_ops loop_ops;
 #define DPDK_VETH_FILL_BYTES (1514 * DPDK_VETH_FILL)
 extern const struct path_ops dpdk_ops;
 
+struct rte_mbuf;
 struct rte_mempool;
 struct forward_stats;
 
@@ -278,6 +279,9 @@ struct dpdk_end {
 };
 
 struct dpdk_end dpdk_end(const struct port *port);
+/** A packet with that data in segments of so many bytes; ends with a message if there is no room. */
+struct rte_mbuf *dpdk_make_packet(const struct port *port, const uint8_t *data, uint32_t len,
+		uint32_t part);
 
 /* The kernel alone: path_kernel.c. Two ports have no end here, one is a bare program's. */
 extern const struct path_ops veth_ops;

@@ -417,6 +417,26 @@ dpdk_end(const struct port *port)
 	return (struct dpdk_end){ dpdk->id, dpdk->pool, &dpdk->forward.stats };
 }
 
+struct rte_mbuf *
+dpdk_make_packet(const struct port *port, const uint8_t *data, uint32_t len, uint32_t part)
+{
+	struct rte_mempool *pool = dpdk_end(port).pool;
+	struct rte_mbuf *head = NULL, *m;
+	uint32_t at, n;
+	char *room;
+
+	for (at = 0; at < len; at += n) {
+		n = RTE_MIN(part, len - at);
+		m = rte_pktmbuf_alloc(pool);
+		room = m != NULL ? rte_pktmbuf_append(m, n) : NULL;
+		if (room == NULL || (head != NULL && rte_pktmbuf_chain(head, m) != 0))
+			die("the pool has no %u bytes for packets", n);
+		memcpy(room, data + at, n);
+		head = head != NULL ? head : m;
+	}
+	return head;
+}
+
 const struct path_ops dpdk_ops = {
 	.open = dpdk_open,
 	.stop = dpdk_stop,

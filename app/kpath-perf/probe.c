@@ -192,20 +192,9 @@ probe_out(struct port *port, struct probed *p)
 static bool
 send_frame(const struct port *port, uint32_t len, uint64_t flags)
 {
-	struct dpdk_end end = dpdk_end(port);
-	struct rte_mbuf *head = NULL, *m;
-	uint32_t at, n;
-	void *room;
+	struct rte_mbuf *head = dpdk_make_packet(port, frame, len, 2000);
+	uint16_t id = dpdk_end(port).id;
 
-	for (at = 0; at < len; at += n) {
-		n = RTE_MIN(len - at, UINT32_C(2000));
-		m = rte_pktmbuf_alloc(end.pool);
-		room = m != NULL ? rte_pktmbuf_append(m, n) : NULL;
-		if (room == NULL || (head != NULL && rte_pktmbuf_chain(head, m) != 0))
-			die("the pool has no %u bytes for packets", n);
-		memcpy(room, &frame[at], n);
-		head = head != NULL ? head : m;
-	}
 	head->ol_flags |= flags;
 	if (flags != 0) {
 		head->l2_len = sizeof(struct rte_ether_hdr);
@@ -213,8 +202,7 @@ send_frame(const struct port *port, uint32_t len, uint64_t flags)
 		head->l4_len = sizeof(struct rte_tcp_hdr);
 		head->tso_segsz = (flags & RTE_MBUF_F_TX_TCP_SEG) != 0 ? SEGMENT : 0;
 	}
-	if (rte_eth_tx_prepare(end.id, 0, &head, 1) == 1 &&
-	    rte_eth_tx_burst(end.id, 0, &head, 1) == 1)
+	if (rte_eth_tx_prepare(id, 0, &head, 1) == 1 && rte_eth_tx_burst(id, 0, &head, 1) == 1)
 		return true;
 	rte_pktmbuf_free(head);
 	return false;

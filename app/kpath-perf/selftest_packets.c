@@ -123,22 +123,9 @@ make_packet(uint8_t *data, const struct check *c, uint32_t n)
 static struct rte_mbuf *
 make_mbuf(const struct check *c, const uint8_t *data)
 {
-	struct rte_mempool *pool = dpdk_end(c->port).pool;
-	uint32_t part = c->segs == 1 ? c->len : (c->len / c->segs) | 1, at = 0, n;
-	struct rte_mbuf *head = NULL, *m;
-	char *room;
+	uint32_t part = c->segs == 1 ? c->len : (c->len / c->segs) | 1;
 
-	while (at < c->len) {
-		m = rte_pktmbuf_alloc(pool);
-		n = RTE_MIN(part, c->len - at);
-		room = m != NULL ? rte_pktmbuf_append(m, n) : NULL;
-		if (room == NULL || (head != NULL && rte_pktmbuf_chain(head, m) != 0))
-			die("the pool has no %u bytes for packets", n);
-		memcpy(room, data + at, n);
-		head = head != NULL ? head : m;
-		at += n;
-	}
-	return head;
+	return dpdk_make_packet(c->port, data, c->len, part);
 }
 
 static void
