@@ -203,7 +203,7 @@ measure_wake(struct port *port, uint64_t duration, struct result *result)
 		usleep(200);
 	end = now_ns() + duration;
 	while (!s->cannot && sent < WAKE_MAX &&
-	       now_ns() < result_times_end(end, duration, sent - lost)) {
+	       now_ns() < result_times_end(end, duration, sent)) {
 		lost += !wake(s);
 		sent++;
 	}

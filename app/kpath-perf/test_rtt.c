@@ -82,7 +82,7 @@ ping_pong(const struct port *ports, uint64_t duration, struct result *result)
 	end = now_ns() + duration;
 	while (n < RTT_MAX) {
 		start = now_ns();
-		if (start > result_times_end(end, duration, n - lost))
+		if (start > result_times_end(end, duration, n))
 			break;
 		came = ping(sock, n);
 		times[n++] = came ? now_ns() - start : LATE_NS;
