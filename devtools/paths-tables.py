@@ -120,6 +120,13 @@ def ratios(data, yardstick):
     return [f'Times better than {yardstick}'] + paths, rows
 
 
+def other_rounds(data):
+    """Of tests that have rounds of their own; latency under load is described apart."""
+    found = {case['test']: (case['rounds'], case['ms']) for case in data['cases']}
+    return ''.join(f', {test}: {rounds} of {ms} ms' for test, (rounds, ms) in found.items()
+                   if test != 'rrul' and (rounds, ms) != (data['rounds'], data['ms']))
+
+
 def machine(data):
     m = data['machine']
     rows = [
@@ -127,7 +134,7 @@ def machine(data):
         ['Memory', f"{m['memory']}, DPDK's in pages of {m['pages']}"],
         ['Linux', m['kernel']],
         ['DPDK, liburing', f"{m['dpdk']}, {m['liburing']}"],
-        ['Rounds', f"{data['rounds']} of {data['ms']} ms, latency under load: " +
+        ['Rounds', f"{data['rounds']} of {data['ms']} ms{other_rounds(data)}, latency under load: " +
          next((f"{case['rounds']}, of which each has {20 * case['ms'] / 1000:g} s of load"
                for case in data['cases'] if case['test'] == 'rrul'), 'none')],
     ]
