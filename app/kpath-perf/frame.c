@@ -147,7 +147,7 @@ kernel_send_counted(const struct port *port, int packet_sock, unsigned int n, ui
 		ret = sendmmsg(packet_sock, msgs, batch, 0);
 		if (ret < 0 && errno != ENOBUFS && errno != EINTR)
 			die("%s: sending %u bytes: %s", port->ifname, params->len, strerror(errno));
-		/* It ends with the first that fails; whether there is one, only its return tells. */
+		/* It ends with the first that fails, of which only this tells. */
 		if (ret < (int)batch && (ret >= 0 || errno != EINTR))
 			(*refused)++;
 		if (ret <= 0)

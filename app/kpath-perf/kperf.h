@@ -279,7 +279,7 @@ struct dpdk_end {
 };
 
 struct dpdk_end dpdk_end(const struct port *port);
-/** A packet with that data in segments of so many bytes; ends with a message if there is no room. */
+/** A packet with that data, in segments of that size; ends with a message if there is no room. */
 struct rte_mbuf *dpdk_make_packet(const struct port *port, const uint8_t *data, uint32_t len,
 		uint32_t part);
 

@@ -67,7 +67,7 @@ selftest_skip(const struct path *path, const char *what, const char *why)
 static struct {
 	unsigned int us;	/* sleeps so long in each burst */
 	unsigned int nth;	/* loses one for each nth packet; 0: none */
-	bool away;		/* forwards one of four probes there and back, and loses the others */
+	bool away;		/* forwards one of four probes there and back, and no other */
 	uint64_t packets;	/* seen so far */
 } fault;
 

@@ -69,7 +69,8 @@ print_value(const struct series *s, enum metric metric)
 	/* Four digits are more than is sure, and all that fits. */
 	snprintf(text, sizeof(text), "%.*f", sum.median < 1000 ? digits : 0, sum.median);
 	if (sum.n < s->n)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %u of %u", sum.n, s->n);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %u of %u", sum.n,
+			s->n);
 	else if (sum.n > 1 && sum.median != 0)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " \302\261%.0f%%%c",
 			RTE_MIN(percent, 999.0), summary_is_wide(&sum) ? '!' : ' ');
