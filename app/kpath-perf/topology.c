@@ -49,7 +49,8 @@ topology_words(const struct path *path)
 {
 	switch (kind_of(path)) {
 	case KERNEL:
-		return "The kernel alone: a veth pair, and no application between.";
+		return "The kernel alone: a veth pair, and no application between. Where packets go one "
+			"way, a bare program has a packet socket at one end.";
 	case REDIRECTION:
 		return "Redirection: the application opens one end of a veth pair; the other end "
 			"belongs to the kernel's stack.";
