@@ -266,11 +266,18 @@ load_worker(void *arg)
 	return 0;
 }
 
-/* The application's CPU time and that of threads of the kernel's, without that of the senders. */
+/*
+ * The application's CPU time and that of threads of the kernel's, without that of the senders. The
+ * threads have worked for what came later as well.
+ */
 static void
 set_load_cpu(struct result *result, struct cpu_times cpu, const struct worker *sum,
 		uint64_t senders_ns)
 {
+	uint64_t later = cpu.threads * ((double)sum->rest / (sum->frames + sum->rest));
+
+	cpu.all -= RTE_MIN(cpu.all, later);
+	cpu.threads -= later;
 	cpu.user = sum->user_ns;
 	result_set_cpu(result, &cpu, senders_ns + sum->other_ns, sum->frames);
 }
