@@ -4,8 +4,8 @@
 # make            build the plugin
 # make check      run the tests; as root: all but those of "make guest"
 # make demo       show what the driver does, as root
-# make paths      which path to the kernel is best here? As root: ten minutes
-# make bench      the benchmark of the driver, as root: eight minutes, best on an idle machine
+# make paths      which path to the kernel is best here? As root: fifteen minutes
+# make bench      the benchmark of the driver, as root: twelve minutes, best on an idle machine
 # make guest      run those tests that need other kernels, in an emulator
 # make record     measure all paths again, as root, and what kpath-perf's guide shows of it: 25 min
 # make guide      only the latter: tables of doc/performance/, plots of the page in REPORT

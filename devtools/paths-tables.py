@@ -122,6 +122,13 @@ def ratios(data, yardstick):
     return [f'Times better than {yardstick}'] + paths, rows
 
 
+def other_rounds(data):
+    """Of tests that have rounds of their own; latency under load is described apart."""
+    found = {case['test']: (case['rounds'], case['ms']) for case in data['cases']}
+    return ''.join(f', {test}: {rounds} of {ms} ms' for test, (rounds, ms) in found.items()
+                   if test != 'rrul' and (rounds, ms) != (data['rounds'], data['ms']))
+
+
 def machine(data):
     m = data['machine']
     rows = [
@@ -129,7 +136,7 @@ def machine(data):
         ['Memory', f"{m['memory']}, DPDK's in pages of {m['pages']}"],
         ['Linux', m['kernel']],
         ['DPDK, liburing', f"{m['dpdk']}, {m['liburing']}"],
-        ['Rounds', f"{data['rounds']} of {data['ms']} ms, latency under load: " +
+        ['Rounds', f"{data['rounds']} of {data['ms']} ms{other_rounds(data)}, latency under load: " +
          next((f"{case['rounds']}, of which each has {20 * case['ms'] / 1000:g} s of load"
                for case in data['cases'] if case['test'] == 'rrul'), 'none')],
     ]
@@ -166,9 +173,12 @@ GUIDE = (
 
 
 def tables(directory):
-    """Of each: the label, and the lines."""
+    """Of each that there are data for: the label, and the lines."""
     for label, caption, names, make in GUIDE:
-        data = [load(directory / f'{name}.json') for name in names]
+        files = [directory / f'{name}.json' for name in names]
+        if not all(file.exists() for file in files):
+            continue
+        data = [load(file) for file in files]
         yield label, rst(label, caption, *make(*data)).rstrip('\n').split('\n')
 
 

@@ -34,8 +34,8 @@ const struct path paths[] = {
 	{ "pcap", "net_pcap on one end of a veth pair", &dpdk_ops, "net_pcap", NULL,
 		DPDK_VETH | DPDK_ONE_QUEUE,
 		.needs = NEEDS_VETH | NEEDS_DRIVER | NEEDS_PACKET },
-	{ "veth", "the kernel alone: a veth pair between the namespaces", &veth_ops,
-		.needs = NEEDS_VETH },
+	{ "veth", "the kernel alone: a veth pair, one way to or from a packet socket", &veth_ops,
+		.needs = NEEDS_VETH | NEEDS_PACKET },
 	{ "loop-rw", "bare loop of read and write", &loop_ops, .flags = LOOP_RW, .needs = TUN },
 	{ "loop-uring", "bare loop of io_uring batches", &loop_ops, .needs = TUN_URING },
 	{ "loop-file", "the same with a registered file", &loop_ops, .flags = LOOP_FILE,
@@ -72,37 +72,42 @@ const unsigned int nb_paths = RTE_DIM(paths);
 #define RX_TRIALS " loop-sqpoll loop-link loop-multi"
 #define PAIR_PATHS PEERS MODES " veth" LOOPS
 
-/* What those who choose a path choose from, where their packets do not stay in the kernel */
-#define PORTS "rtap net_tap virtio_user af_packet af_xdp pcap"
-#define ALL PORTS " veth"
+/* What those who choose a path choose from, and the yardstick */
+#define ALL "rtap net_tap virtio_user af_packet af_xdp pcap veth"
 
 #define TCP(nb, way, what) { 1514, 32, 1, .streams = (nb), .direction = (way), .offload = (what) }
 
 const struct bench_case cases[] = {
-	{ SET_PATHS, &test_tx, { 64, 32, 1 }, PORTS, true },
-	{ SET_PATHS, &test_tx, { 512, 32, 1 }, PORTS },
-	{ SET_PATHS, &test_tx, { 1514, 32, 1 }, PORTS },
-	{ SET_PATHS, &test_tx, { LEN_MTU, 32, 1 }, PORTS },
-	{ SET_PATHS, &test_rx, { 64, 32, 1 }, PORTS, true },
-	{ SET_PATHS, &test_rx, { 512, 32, 1 }, PORTS },
-	{ SET_PATHS, &test_rx, { 1514, 32, 1 }, PORTS },
-	{ SET_PATHS, &test_rx, { LEN_MTU, 32, 1 }, PORTS },
-	{ SET_PATHS, &test_load, { 64, 32, 1 }, PORTS, true },
-	{ SET_PATHS, &test_load, { 1514, 32, 1 }, PORTS },
-	{ SET_PATHS, &test_idle, { 64, 32, 1 }, PORTS, true },
-	{ SET_PATHS, &test_wake, { 64, 32, 1 }, PORTS, true },
+	{ SET_PATHS, &test_tx, { 64, 32, 1 }, ALL, true },
+	{ SET_PATHS, &test_tx, { 512, 32, 1 }, ALL },
+	{ SET_PATHS, &test_tx, { 1514, 32, 1 }, ALL },
+	{ SET_PATHS, &test_tx, { LEN_MTU, 32, 1 }, ALL },
+	{ SET_PATHS, &test_rx, { 64, 32, 1 }, ALL, true },
+	{ SET_PATHS, &test_rx, { 512, 32, 1 }, ALL },
+	{ SET_PATHS, &test_rx, { 1514, 32, 1 }, ALL },
+	{ SET_PATHS, &test_rx, { LEN_MTU, 32, 1 }, ALL },
+	{ SET_PATHS, &test_load, { 64, 32, 1 }, ALL, true },
+	{ SET_PATHS, &test_load, { 1514, 32, 1 }, ALL },
+	{ SET_PATHS, &test_idle, { 64, 32, 1 }, ALL, true },
+	{ SET_PATHS, &test_wake, { 64, 32, 1 }, ALL, true },
 	{ SET_PATHS, &test_rtt, { 64, 32, 1 }, ALL, true },
 	{ SET_PATHS, &test_tcp, TCP(1, DIR_UP, OFFLOAD_OFF), ALL, true },
 	{ SET_PATHS, &test_tcp, TCP(1, DIR_UP, OFFLOAD_CSUM), ALL },
 	{ SET_PATHS, &test_tcp, TCP(1, DIR_UP, OFFLOAD_ALL), ALL, true },
+	{ SET_PATHS, &test_tcp, TCP(1, DIR_DOWN, OFFLOAD_OFF), ALL },
+	{ SET_PATHS, &test_tcp, TCP(1, DIR_DOWN, OFFLOAD_CSUM), ALL },
 	{ SET_PATHS, &test_tcp, TCP(1, DIR_DOWN, OFFLOAD_ALL), ALL },
+	{ SET_PATHS, &test_tcp, TCP(1, DIR_BOTH, OFFLOAD_OFF), ALL },
+	{ SET_PATHS, &test_tcp, TCP(1, DIR_BOTH, OFFLOAD_CSUM), ALL },
 	{ SET_PATHS, &test_tcp, TCP(1, DIR_BOTH, OFFLOAD_ALL), ALL, true },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_UP, OFFLOAD_OFF), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_UP, OFFLOAD_CSUM), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_UP, OFFLOAD_ALL), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_DOWN, OFFLOAD_OFF), ALL },
+	{ SET_PATHS, &test_tcp, TCP(4, DIR_DOWN, OFFLOAD_CSUM), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_DOWN, OFFLOAD_ALL), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_BOTH, OFFLOAD_OFF), ALL },
+	{ SET_PATHS, &test_tcp, TCP(4, DIR_BOTH, OFFLOAD_CSUM), ALL },
 	{ SET_PATHS, &test_tcp, TCP(4, DIR_BOTH, OFFLOAD_ALL), ALL },
 	{ SET_PATHS, &test_rrul, { 1514, 32, 1, .streams = 4 }, ALL, true },
 

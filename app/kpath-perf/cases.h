@@ -22,6 +22,11 @@ struct port;
 /* Percentiles of fewer times say nothing: they are waited for, so many ns. */
 #define KPERF_TIMES_MIN 10
 #define KPERF_TIMES_WAIT UINT64_C(5000000000)
+/* All percentiles need so many: a round lasts up to three times as long until there are. */
+#define KPERF_TIMES_ALL 1000
+
+/* Of one packet at a time: what has not come so long after it was sent, in ms, is lost. */
+#define KPERF_LATE_MS 200
 
 /* The largest frame: what fits in one mbuf with headroom, whose size has 16 bits. */
 #define KPERF_FRAME_MAX 65000
@@ -128,7 +133,7 @@ struct timeline;
 
 struct result {
 	double value[M_MAX];
-	const char *why;	/* nothing was measured */
+	const char *why;	/* nothing was measured, but what stands for that: 0 Gb/s */
 	struct timeline *timeline;	/* NULL: none; freed with the results */
 };
 

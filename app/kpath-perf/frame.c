@@ -124,7 +124,7 @@ static const struct virtio_net_hdr gso_hdr = {
 };
 
 unsigned int
-kernel_send(const struct port *port, int packet_sock, unsigned int n)
+kernel_send_counted(const struct port *port, int packet_sock, unsigned int n, uint64_t *refused)
 {
 	const struct params *params = port->params;
 	struct virtio_net_hdr hdr = gso_hdr;
@@ -147,9 +147,20 @@ kernel_send(const struct port *port, int packet_sock, unsigned int n)
 		ret = sendmmsg(packet_sock, msgs, batch, 0);
 		if (ret < 0 && errno != ENOBUFS && errno != EINTR)
 			die("%s: sending %u bytes: %s", port->ifname, params->len, strerror(errno));
+		/* It ends with the first that fails, of which only this tells. */
+		if (ret < (int)batch && (ret >= 0 || errno != EINTR))
+			(*refused)++;
 		if (ret <= 0)
 			break;
 		done += ret;
 	}
 	return done;
+}
+
+unsigned int
+kernel_send(const struct port *port, int packet_sock, unsigned int n)
+{
+	uint64_t refused = 0;
+
+	return kernel_send_counted(port, packet_sock, n, &refused);
 }

@@ -221,6 +221,8 @@ write_short_cell(FILE *out, const struct measured *m, const struct series *s)
 		html_spread(out, &sum);
 		fprintf(out, " spread</small>");
 	}
+	if (sum.n < s->n)
+		fprintf(out, "<small>%u of %u rounds</small>", sum.n, s->n);
 	html_loss(out, s);
 	write_ratio(out, times_better(primary, s, find_yardstick(m)), YARDSTICK);
 	write_ratio(out, times_better(primary, s, find_kernel(m)), "kernel");
@@ -292,7 +294,9 @@ write_how(FILE *out, const struct results *results)
 		"CPUs. Interfaces and traffic are in network namespaces of the program; nothing comes "
 		"from outside.</li>\n"
 		"<li>The kernel alone is what there is without an application: two "
-		"namespaces and a veth pair. No driver can be expected to reach it.</li>\n",
+		"namespaces and a veth pair. No driver can be expected to reach it, but where packets "
+		"go one way: there it is a bare program with a packet socket at one end of the "
+		"pair.</li>\n",
 		o->rounds, o->rounds == 1 ? "" : "s", o->ms);
 	if (results->machine.kernel_threads == 0)
 		fprintf(out, "<li>CPU times are without those of the kernel\xe2\x80\x99s threads, "

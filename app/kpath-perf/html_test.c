@@ -95,23 +95,13 @@ plot_metric(FILE *out, const struct results *results, const struct test *test, e
  * Lines over time
  */
 
-/* The round whose result is nearest to the median, of those that were watched; NULL: none was. */
+/* Of the round whose result is nearest to the median; NULL: none was watched. */
 static const struct timeline *
 typical_timeline(const struct series *s, enum metric primary)
 {
-	double median = summarize(s, primary).median, nearest = INFINITY, distance;
-	const struct timeline *found = NULL;
-	unsigned int i;
+	const struct result *round = typical_round(s, primary);
 
-	for (i = 0; i < s->n; i++) {
-		distance = fabs(s->rounds[i].value[primary] - median);
-		if (s->rounds[i].timeline == NULL ||
-		    (found != NULL && !(distance < nearest)))
-			continue;
-		found = s->rounds[i].timeline;
-		nearest = isnan(distance) ? INFINITY : distance;
-	}
-	return found;
+	return round != NULL ? round->timeline : NULL;
 }
 
 /* Where axes end that the timelines of all paths can share */
@@ -254,6 +244,8 @@ write_cell(FILE *out, const struct series *s, enum metric metric)
 		html_value(out, sum.high);
 		fprintf(out, "</small>");
 	}
+	if (sum.n > 0 && sum.n < s->n)
+		fprintf(out, "<small>%u of %u rounds</small>", sum.n, s->n);
 	fprintf(out, "</td>");
 }
 

@@ -42,7 +42,7 @@ json_series(FILE *out, const struct bench_case *c, const struct series *s)
 		fprintf(out, ",\"how\":");
 		json_string(out, s->how);
 	}
-	fprintf(out, ",\"saturated\":");
+	fprintf(out, ",\"rounds\":%u,\"saturated\":", s->n);
 	json_string(out, saturated(c, s));
 	fprintf(out, ",\"metrics\":{");
 	for (m = 0; m < M_MAX; m++) {

@@ -17,6 +17,7 @@
  * plan.c		which cases are run, and how long that takes
  * path_loop.c		bare programs over a TAP, without DPDK
  * path_dpdk.c		DPDK ports
+ * path_kernel.c	the kernel alone
  * forward.c		from one of them to another
  * oneway.c		what tests of one port share
  * test_tx.c		into the kernel
@@ -223,6 +224,8 @@ void net_move(const char *ifname, int ns);
 void net_make_veth(const char *name, const char *peer);
 /** The same, but returns 0 or the error number. */
 int net_try_veth(const char *name, const char *peer);
+/** The pair of a port: the application's end, and the kernel's, whose MAC the port gets. */
+void net_make_app_veth(struct port *port);
 void net_delete(const char *ifname);
 /** What the kernel may leave undone on the interface. */
 void net_set_offload(const char *ifname, enum offload offload);
@@ -231,8 +234,13 @@ void net_describe_queue(const char *ifname, char *text, size_t size);
 void net_get_mac(const char *ifname, struct rte_ether_addr *mac);
 /** A counter of the interface, like "rx_packets". */
 uint64_t net_counter(const char *ifname, const char *name);
-/** A packet socket that sends at once, past the qdisc. */
-int net_packet_socket(unsigned int ifindex, bool vnet_hdr);
+/**
+ * A packet socket with large buffers, which receives what is of that ethertype; 0: nothing. It
+ * sends at once, past the qdisc.
+ */
+int net_packet_socket(unsigned int ifindex, uint16_t ethertype, unsigned int flags);
+#define PACKET_HDR	(1U << 0)	/* with struct virtio_net_hdr before each frame */
+#define PACKET_QDISC	(1U << 1)	/* through the qdisc, which segments as well */
 /** A UDP socket on that address; port 0: any. With a large buffer. */
 int net_udp_socket(uint32_t addr, uint16_t udp_port);
 
@@ -249,6 +257,9 @@ void frame_set_flow(uint8_t *data, unsigned int flow);
 void kernel_prepare(const struct port *port);
 /** Have the kernel send n frames out of the interface; returns how many it took. */
 unsigned int kernel_send(const struct port *port, int packet_sock, unsigned int n);
+/** The same; adds to refused those that the kernel would have dropped, or has. */
+unsigned int kernel_send_counted(const struct port *port, int packet_sock, unsigned int n,
+		uint64_t *refused);
 
 /* clock.c */
 

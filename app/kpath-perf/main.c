@@ -48,7 +48,8 @@ open_kernel_end(struct port *port, const struct test *test, int ns)
 	net_add_addr(port->ifname, port->addr);
 	net_get_mac(port->ifname, &port->mac);
 	if (ns == net_home) {
-		port->packet_sock = net_packet_socket(port->ifindex, params->gso);
+		port->packet_sock = net_packet_socket(port->ifindex, 0,
+			params->gso ? PACKET_HDR : 0);
 		if (params->to == TO_SOCKET)
 			port->udp_sock = net_udp_socket(port->addr, 9);
 	}
@@ -79,6 +80,7 @@ open_port(struct port *port, const struct path *path, const struct bench_case *c
 		.path = path,
 		.params = params,
 		.sleeps = c->test->sleeps,
+		.paired = c->test->pair,
 		.number = 2 * pair + end,
 		.addr = (10U << 24) + ((1 + subnet) << 8) + 1 + end,
 		.packet_sock = -1,

@@ -231,6 +231,21 @@ net_make_veth(const char *name, const char *peer)
 }
 
 void
+net_make_app_veth(struct port *port)
+{
+	const char *ends[] = { port->ifname, port->app_ifname };
+	unsigned int i;
+
+	net_make_veth(ends[0], ends[1]);
+	for (i = 0; i < RTE_DIM(ends); i++) {
+		/* Nobody finishes what the kernel would leave undone. */
+		net_set_offload(ends[i], OFFLOAD_OFF);
+		net_set_up(ends[i], params_mtu(port->params), 0);
+	}
+	net_get_mac(port->ifname, &port->mac);
+}
+
+void
 net_add_addr(const char *ifname, uint32_t addr)
 {
 	struct ifaddrmsg ifa = {
@@ -397,17 +412,24 @@ net_counter(const char *ifname, const char *name)
  */
 
 int
-net_packet_socket(unsigned int ifindex, bool vnet_hdr)
+net_packet_socket(unsigned int ifindex, uint16_t ethertype, unsigned int flags)
 {
-	const struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_ifindex = ifindex };
-	int sock, one = 1, size = SOCKET_BUFFER;
+	const struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET,
+		.sll_ifindex = ifindex,
+		.sll_protocol = rte_cpu_to_be_16(ethertype),
+	};
+	int bypass = (flags & PACKET_QDISC) == 0, hdr = (flags & PACKET_HDR) != 0;
+	int sock, size = SOCKET_BUFFER;
 
-	/* Protocol 0: it receives nothing. */
+	/* Bound, it receives what is of that type; until then, nothing. */
 	sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	if (sock < 0 || bind(sock, (const struct sockaddr *)&addr, sizeof(addr)) != 0 ||
-	    setsockopt(sock, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) != 0 ||
+	if (sock < 0 ||
+	    setsockopt(sock, SOL_PACKET, PACKET_QDISC_BYPASS, &bypass, sizeof(bypass)) != 0 ||
+	    setsockopt(sock, SOL_PACKET, PACKET_VNET_HDR, &hdr, sizeof(hdr)) != 0 ||
 	    setsockopt(sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0 ||
-	    (vnet_hdr && setsockopt(sock, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) != 0))
+	    setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0 ||
+	    bind(sock, (const struct sockaddr *)&addr, sizeof(addr)) != 0)
 		die("packet socket: %s", strerror(errno));
 	return sock;
 }

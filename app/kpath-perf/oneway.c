@@ -41,7 +41,9 @@ workers_sum(const struct worker *workers, unsigned int n)
 		sum.polls += workers[i].polls;
 		sum.first += workers[i].first;
 		sum.received += workers[i].received;
+		sum.rest += workers[i].rest;
 		sum.other_ns += workers[i].other_ns;
+		sum.user_ns += workers[i].user_ns;
 		count_frames(&sum, rte_atomic_load_explicit(&workers[i].frames,
 				rte_memory_order_relaxed));
 	}

@@ -29,9 +29,13 @@ struct __rte_cache_aligned worker {
 	uint64_t polls;
 	uint64_t first;		/* frames before what is timed */
 	uint64_t received;	/* datagrams read from the socket */
+	uint64_t rest;		/* frames after it */
 	uint64_t other_ns;	/* CPU time of this thread that is not the path's */
+	uint64_t user_ns;	/* user time of what is timed, where others have some as well */
 	RTE_ATOMIC(uint64_t) frames;
 	RTE_ATOMIC(uint32_t) ready;	/* of the first worker: how many are */
+	RTE_ATOMIC(uint32_t) over;	/* likewise: whose time is over */
+	RTE_ATOMIC(uint32_t) stopped;	/* likewise: threads that sent to them and have stopped */
 };
 
 /** A worker for each queue of the port, to work for duration ns. */

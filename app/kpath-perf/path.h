@@ -25,6 +25,7 @@ struct port {
 	char app_ifname[IF_NAMESIZE];	/* veth: the end that the application opens */
 	unsigned int ifindex;
 	bool sleeps;			/* the application may want to sleep */
+	bool paired;			/* there is another, which it is connected with */
 	uint16_t number;		/* all ports of a run have different ones */
 	uint32_t addr;			/* IPv4, of the kernel's end, host byte order */
 	struct rte_ether_addr mac;	/* the same */
@@ -71,7 +72,7 @@ struct path {
 enum path_kind {
 	KIND_INJECTION,		/* an interface that exists for it */
 	KIND_REDIRECTION,	/* one of the kernel's, which packets are taken from */
-	KIND_KERNEL,		/* none: there is no application */
+	KIND_KERNEL,		/* none, or a packet socket, where packets go one way */
 	KIND_LOOP,		/* as injection, but it does without DPDK */
 };
 
@@ -111,6 +112,7 @@ extern const struct path_ops loop_ops;
 #define DPDK_VETH_FILL_BYTES (1514 * DPDK_VETH_FILL)
 extern const struct path_ops dpdk_ops;
 
+struct rte_mbuf;
 struct rte_mempool;
 struct forward_stats;
 
@@ -122,8 +124,11 @@ struct dpdk_end {
 };
 
 struct dpdk_end dpdk_end(const struct port *port);
+/** A packet with that data, in segments of that size; ends with a message if there is no room. */
+struct rte_mbuf *dpdk_make_packet(const struct port *port, const uint8_t *data, uint32_t len,
+		uint32_t part);
 
-/* The kernel alone: a veth pair between the namespaces. Its ports have no end here. */
+/* The kernel alone: path_kernel.c. Two ports have no end here, one is a bare program's. */
 extern const struct path_ops veth_ops;
 
 /* words.c */

@@ -4,7 +4,7 @@
 
 /*
  * DPDK ports: each a device that is plugged in when its turn comes, with a pool of its own whose
- * mbufs hold the frame to be sent from the beginning. And the kernel alone, which has no port.
+ * mbufs hold the frame to be sent from the beginning.
  */
 
 #include <errno.h>
@@ -286,15 +286,8 @@ dpdk_open(struct port *port)
 		port->why = "knows no LRO";
 		return -1;
 	}
-	if ((port->path->flags & DPDK_VETH) != 0) {
-		net_make_veth(port->ifname, port->app_ifname);
-		/* Nobody finishes what the kernel would leave undone. */
-		net_set_offload(port->ifname, OFFLOAD_OFF);
-		net_set_offload(port->app_ifname, OFFLOAD_OFF);
-		net_set_up(port->app_ifname, params_mtu(params), 0);
-		net_set_up(port->ifname, params_mtu(params), 0);
-		net_get_mac(port->ifname, &port->mac);
-	}
+	if ((port->path->flags & DPDK_VETH) != 0)
+		net_make_app_veth(port);
 	dpdk = calloc(1, sizeof(*dpdk));
 	if (dpdk == NULL)
 		die("out of memory");
@@ -447,6 +440,26 @@ dpdk_end(const struct port *port)
 	return (struct dpdk_end){ dpdk->id, dpdk->pool, &dpdk->forward.stats };
 }
 
+struct rte_mbuf *
+dpdk_make_packet(const struct port *port, const uint8_t *data, uint32_t len, uint32_t part)
+{
+	struct rte_mempool *pool = dpdk_end(port).pool;
+	struct rte_mbuf *head = NULL, *m;
+	uint32_t at, n;
+	char *room;
+
+	for (at = 0; at < len; at += n) {
+		n = RTE_MIN(part, len - at);
+		m = rte_pktmbuf_alloc(pool);
+		room = m != NULL ? rte_pktmbuf_append(m, n) : NULL;
+		if (room == NULL || (head != NULL && rte_pktmbuf_chain(head, m) != 0))
+			die("the pool has no %u bytes for packets", n);
+		memcpy(room, data + at, n);
+		head = head != NULL ? head : m;
+	}
+	return head;
+}
+
 const struct path_ops dpdk_ops = {
 	.open = dpdk_open,
 	.stop = dpdk_stop,
@@ -456,36 +469,4 @@ const struct path_ops dpdk_ops = {
 	.sleep = dpdk_sleep,
 	.connect = dpdk_connect,
 	.forward = dpdk_forward,
-};
-
-/*
- * The kernel alone: the first port of a pair makes both interfaces, the second is the other one.
- */
-
-static int
-veth_open(struct port *port)
-{
-	char peer[IF_NAMESIZE];
-
-	if (port->number % 2 == 0) {
-		snprintf(peer, sizeof(peer), "kp%u", port->number + 1);
-		net_make_veth(port->ifname, peer);
-		net_set_offload(port->ifname, port->params->offload);
-		net_set_offload(peer, port->params->offload);
-	}
-	net_set_up(port->ifname, 0, 0);
-	net_get_mac(port->ifname, &port->mac);
-	return 0;
-}
-
-static void
-veth_close(struct port *port)
-{
-	if (port->number % 2 == 0)
-		net_delete(port->ifname);
-}
-
-const struct path_ops veth_ops = {
-	.open = veth_open,
-	.close = veth_close,
 };

@@ -4,14 +4,12 @@
 
 /* What a path does is tried: what is not seen is not there, whatever the driver says of itself. */
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <linux/if_packet.h>
 #include <linux/virtio_net.h>
 
 #include <rte_byteorder.h>
@@ -114,19 +112,6 @@ probe_calls(struct port *port, struct probed *p)
  * Out of the kernel
  */
 
-/* Not past the qdisc: what has to be segmented is lost there. */
-static int
-open_sender(const struct port *port)
-{
-	const struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_ifindex = port->ifindex };
-	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), one = 1;
-
-	if (sock < 0 || bind(sock, (const struct sockaddr *)&addr, sizeof(addr)) != 0 ||
-	    setsockopt(sock, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) != 0)
-		die("packet socket: %s", strerror(errno));
-	return sock;
-}
-
 /* Have the kernel send the frame, and say that its checksum is missing. Returns whether it did. */
 static bool
 send_undone(const struct port *port, bool tcp)
@@ -144,7 +129,7 @@ send_undone(const struct port *port, bool tcp)
 		{ &hdr, sizeof(hdr) },
 		{ frame, tcp ? TCP_LEN : UDP_LEN },
 	};
-	int sock = open_sender(port);
+	int sock = net_packet_socket(port->ifindex, 0, PACKET_HDR | PACKET_QDISC);
 	bool ok = writev(sock, iov, RTE_DIM(iov)) > 0;
 
 	close(sock);
@@ -207,20 +192,9 @@ probe_out(struct port *port, struct probed *p)
 static bool
 send_frame(const struct port *port, uint32_t len, uint64_t flags)
 {
-	struct dpdk_end end = dpdk_end(port);
-	struct rte_mbuf *head = NULL, *m;
-	uint32_t at, n;
-	void *room;
+	struct rte_mbuf *head = dpdk_make_packet(port, frame, len, 2000);
+	uint16_t id = dpdk_end(port).id;
 
-	for (at = 0; at < len; at += n) {
-		n = RTE_MIN(len - at, UINT32_C(2000));
-		m = rte_pktmbuf_alloc(end.pool);
-		room = m != NULL ? rte_pktmbuf_append(m, n) : NULL;
-		if (room == NULL || (head != NULL && rte_pktmbuf_chain(head, m) != 0))
-			die("the pool has no %u bytes for packets", n);
-		memcpy(room, &frame[at], n);
-		head = head != NULL ? head : m;
-	}
 	head->ol_flags |= flags;
 	if (flags != 0) {
 		head->l2_len = sizeof(struct rte_ether_hdr);
@@ -228,8 +202,7 @@ send_frame(const struct port *port, uint32_t len, uint64_t flags)
 		head->l4_len = sizeof(struct rte_tcp_hdr);
 		head->tso_segsz = (flags & RTE_MBUF_F_TX_TCP_SEG) != 0 ? SEGMENT : 0;
 	}
-	if (rte_eth_tx_prepare(end.id, 0, &head, 1) == 1 &&
-	    rte_eth_tx_burst(end.id, 0, &head, 1) == 1)
+	if (rte_eth_tx_prepare(id, 0, &head, 1) == 1 && rte_eth_tx_burst(id, 0, &head, 1) == 1)
 		return true;
 	rte_pktmbuf_free(head);
 	return false;
@@ -269,19 +242,12 @@ probe_csum_in(const struct port *port, uint64_t offloads)
 static enum seen
 probe_tso(const struct port *port, uint64_t offloads)
 {
-	const struct sockaddr_ll addr = {
-		.sll_family = AF_PACKET,
-		.sll_ifindex = port->ifindex,
-		.sll_protocol = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4),
-	};
-	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	int sock = net_packet_socket(port->ifindex, RTE_ETHER_TYPE_IPV4, 0);
 	uint64_t start = now_ns();
 	enum seen seen = SEEN_NO;
 	uint8_t byte;
 	ssize_t len;
 
-	if (sock < 0 || bind(sock, (const struct sockaddr *)&addr, sizeof(addr)) != 0)
-		die("packet socket: %s", strerror(errno));
 	write_frame(port, true);
 	if ((offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0 &&
 	    send_frame(port, TCP_LEN, RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM |

@@ -21,8 +21,6 @@
 
 /* The echo service's port: one above the TCP server's */
 #define ECHO_PORT (PAIR_PORT + 1)
-/* So long an answer is waited for after the last probe. */
-#define LATE_NS UINT64_C(500000000)
 #define LOOK_MS 100
 
 /* The order is that of the program's sockets; the names are those of flent's test "rrul". */
@@ -166,14 +164,16 @@ take_answer(struct probes *p, unsigned int kind)
 	const struct probe *probe;
 	struct message m;
 	ssize_t len = receive(p->socks[kind], &m);
-	uint64_t now = now_ns() - p->start;
+	uint64_t now = now_ns() - p->start, took;
 
 	probe = len > 0 ? find_probe(&m, len, kind) : NULL;
 	if (probe == NULL || probe->seq >= p->n || class_of(&m) != probe_kinds[kind].tos ||
 	    p->times[kind][probe->seq] != 0)
 		return;
-	p->times[kind][probe->seq] = RTE_MIN(now - p->sent[kind][probe->seq],
-		(uint64_t)UINT32_MAX);
+	took = now - p->sent[kind][probe->seq];
+	if (took >= PROBE_LATE_NS)
+		return;
+	p->times[kind][probe->seq] = took;
 	p->answered++;
 }
 
@@ -209,9 +209,9 @@ probe_main(void *arg)
 		send_all(p);
 		take_answers(p, p->n * p->interval);
 	}
-	end = now_ns() + LATE_NS;
+	end = now_ns() + PROBE_LATE_NS;
 	while (p->answered < PROBE_KINDS * p->n && now_ns() < end)
-		take_answers(p, now_ns() - p->start + LATE_NS / 50);
+		take_answers(p, now_ns() - p->start + PROBE_LATE_NS / 100);
 	rte_atomic_store_explicit(&p->done, true, rte_memory_order_release);
 	return NULL;
 }

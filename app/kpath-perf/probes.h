@@ -13,6 +13,8 @@
 #include "pair.h"
 
 #define PROBE_KINDS 4
+/* An answer that takes longer is none. */
+#define PROBE_LATE_NS UINT64_C(1000000000)
 
 struct probe_kind {
 	const char *name;
@@ -31,7 +33,7 @@ struct probes {
 	RTE_ATOMIC(bool) done;		/* and no more answers are waited for */
 	int socks[PROBE_KINDS], echo_sock;
 	unsigned int n;			/* of each kind that were sent */
-	unsigned int answered;		/* of all kinds */
+	unsigned int answered;		/* of all kinds, in time */
 	uint64_t *sent[PROBE_KINDS];	/* when, relative to start: n of each */
 	uint32_t *times[PROBE_KINDS];	/* ns there and back, 0: no answer */
 };

@@ -167,6 +167,20 @@ compare_times(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+void
+series_end(struct series *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->rounds[i].why == NULL)
+			return;
+	if (s->n == 0)
+		return;
+	s->why = s->rounds[0].why;
+	s->n = 0;
+}
+
 struct summary
 summarize(const struct series *s, enum metric metric)
 {
@@ -242,12 +256,27 @@ percentile_us(const uint32_t *times, unsigned int n, unsigned int permille)
 void
 result_set_times(struct result *result, enum metric p50, uint32_t *times, unsigned int n)
 {
-	if (n < KPERF_TIMES_MIN)
-		return;
+	static const struct {
+		unsigned int permille, needs;
+	} percentiles[] = {
+		{ 500, KPERF_TIMES_MIN },
+		{ 990, 100 },
+		{ 999, KPERF_TIMES_ALL },
+	};
+	unsigned int i;
+
 	qsort(times, n, sizeof(*times), compare_times);
-	result->value[p50] = percentile_us(times, n, 500);
-	result->value[p50 + 1] = percentile_us(times, n, 990);
-	result->value[p50 + 2] = percentile_us(times, n, 999);
+	for (i = 0; i < RTE_DIM(percentiles); i++)
+		if (n >= percentiles[i].needs)
+			result->value[p50 + i] = percentile_us(times, n, percentiles[i].permille);
+}
+
+uint64_t
+result_times_end(uint64_t end, uint64_t duration, unsigned int n)
+{
+	if (n < KPERF_TIMES_MIN)
+		return end + KPERF_TIMES_WAIT;
+	return n < KPERF_TIMES_ALL ? end + 2 * duration : end;
 }
 
 void
@@ -257,6 +286,7 @@ result_set_cpu(struct result *result, const struct cpu_times *cpu, uint64_t othe
 	struct cpu_times app = *cpu;
 
 	app.all -= RTE_MIN(app.all, others_ns);
+	result->value[M_CPU_NS] = (double)app.all / packets;
 	result->value[M_USER_NS] = (double)app.user / packets;
 	result->value[M_SYSTEM_NS] = (double)cpu_system(&app) / packets;
 	result->value[M_THREADS_NS] = (double)app.threads / packets;

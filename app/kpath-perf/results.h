@@ -46,7 +46,7 @@ extern const struct metric_info metric_infos[M_MAX];
 /* All rounds of a path in a case. */
 struct series {
 	const struct path *path;
-	const char *why;	/* not measured */
+	const char *why;	/* not measured, in no round */
 	const char *how;	/* what to do about that, NULL: nothing */
 	unsigned int n;
 	struct result rounds[KPERF_ROUNDS_MAX];
@@ -81,6 +81,11 @@ struct summary {
 	double values[KPERF_ROUNDS_MAX];	/* sorted */
 };
 
+/**
+ * Say of a path why nothing was measured, if that is so in all of its rounds, and have it no
+ * results. Where others succeeded, a round that failed stays as the test left it: 0 Gb/s.
+ */
+void series_end(struct series *s);
 /** Of all rounds; NAN where nothing was measured. */
 struct summary summarize(const struct series *s, enum metric metric);
 /** The part of the median that the middle half is wide. */
@@ -114,10 +119,14 @@ bool is_lossy(const struct series *s);
 const char *saturated(const struct bench_case *c, const struct series *s);
 
 /**
- * Percentiles of n times in ns, which are sorted here; nothing for very few. The metrics are the
- * given one and the two after it: 50, 99 and 99.9 per cent.
+ * Percentiles of n times in ns, which are sorted here. The metrics are the given one and the two
+ * after it: 50, 99 and 99.9 per cent, each if there are enough times: 10, 100 and 1000. What never
+ * came is among the times, as long as it was waited for: else a path that loses the slow ones, or
+ * any, would be the fastest.
  */
 void result_set_times(struct result *result, enum metric p50, uint32_t *times, unsigned int n);
+/** When a round that is planned to end at end, after duration, ends if it has n times so far. */
+uint64_t result_times_end(uint64_t end, uint64_t duration, unsigned int n);
 /** CPU time per packet; threads that are not the application's have spent others_ns of it. */
 void result_set_cpu(struct result *result, const struct cpu_times *cpu, uint64_t others_ns,
 		uint64_t packets);

@@ -79,8 +79,16 @@ add_round(struct series *s, const struct result *result)
 {
 	pthread_mutex_lock(&lock);
 	s->rounds[s->n++] = *result;
-	s->why = result->why;
 	pthread_mutex_unlock(&lock);
+}
+
+static void
+end_series(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < now.n; i++)
+		series_end(&now.series[i]);
 }
 
 /* A program, or a user, that comes too late for the rest has these at least. */
@@ -91,6 +99,7 @@ end_case(const struct options *options)
 
 	pthread_mutex_lock(&lock);
 	plan_progress(0, 0, NULL);
+	end_series();
 	measured = results_add(now.results, now.c, now.series, now.n);
 	now.c = NULL;
 	if (options->details)
@@ -189,6 +198,7 @@ run_interrupted(void)
 	if (now.results == NULL)
 		return;
 	plan_progress(0, 0, NULL);
+	end_series();
 	if (has_rounds())
 		results_add(now.results, now.c, now.series, now.n);
 	show(now.results);

@@ -65,8 +65,10 @@ selftest_skip(const struct path *path, const char *what, const char *why)
  */
 
 static struct {
-	unsigned int us;	/* sleeps so long in each burst */
+	unsigned int us;	/* is busy so long in each burst */
+	unsigned int idle_us;	/* sleeps so long in each poll */
 	unsigned int nth;	/* loses one for each nth packet; 0: none */
+	bool away;		/* forwards one of four probes there and back, and no other */
 	uint64_t packets;	/* seen so far */
 } fault;
 
@@ -97,13 +99,19 @@ faulty_rx(struct port *port, unsigned int queue, unsigned int n)
 	n = dpdk_ops.rx(port, queue, n);
 	if (n > 0 && fault.us != 0)
 		rte_delay_us_block(fault.us);
+	/* Also where there is nothing: not to poll at all is what is to be seen. */
+	if (fault.idle_us != 0)
+		rte_delay_us_sleep(fault.idle_us);
 	return n - lost_of(n);
 }
 
 static unsigned int
 faulty_forward(struct port *in, struct port *out, unsigned int n)
 {
-	n = dpdk_ops.forward(in, out, n);
+	bool away = fault.away && fault.packets % 5 >= 2;
+
+	n = away ? dpdk_ops.rx(in, 0, n) : dpdk_ops.forward(in, out, n);
+	fault.packets += n;
 	if (n > 0 && fault.us != 0)
 		rte_delay_us_block(fault.us);
 	return n;
@@ -127,8 +135,8 @@ less(double a, double b)
 	return b < a ? b : a;
 }
 
-static double
-measure_once(const struct test *test, struct port *ports, enum metric metric)
+static struct result
+measure(const struct test *test, struct port *ports)
 {
 	struct result result = {0};
 	unsigned int m;
@@ -138,27 +146,43 @@ measure_once(const struct test *test, struct port *ports, enum metric metric)
 	test->measure(ports, ROUND_NS, &result);
 	/* As between rounds: what is still under way would be counted in the next. */
 	usleep(SETTLE_US);
-	return result.value[metric];
+	return result;
+}
+
+static double
+measure_once(const struct test *test, struct port *ports, enum metric metric)
+{
+	return measure(test, ports).value[metric];
+}
+
+/* With what is wrong according to fault, once */
+static struct result
+measure_faulty(const struct test *test, struct port *ports)
+{
+	const struct path *path = ports[0].path;
+	struct path faulty = *path;
+	struct result result;
+
+	faulty.ops = &faulty_ops;
+	fault.packets = 0;
+	ports[0].path = &faulty;
+	result = measure(test, ports);
+	ports[0].path = path;
+	return result;
 }
 
 static struct both
 measure_both(const struct test *test, struct port *ports, enum metric metric, unsigned int us,
 		unsigned int nth)
 {
-	const struct path *path = ports[0].path;
 	struct both both = { INFINITY, INFINITY };
-	struct path faulty = *path;
 	unsigned int i;
 
-	faulty.ops = &faulty_ops;
 	for (i = 0; i < ROUNDS; i++) {
 		both.clean = less(both.clean, measure_once(test, ports, metric));
 		fault.us = us;
 		fault.nth = nth;
-		fault.packets = 0;
-		ports[0].path = &faulty;
-		both.faulty = less(both.faulty, measure_once(test, ports, metric));
-		ports[0].path = path;
+		both.faulty = less(both.faulty, measure_faulty(test, ports).value[metric]);
 	}
 	return both;
 }
@@ -192,6 +216,56 @@ check_drop(const struct test *test, struct port *ports, double slack)
 		v.faulty, 1e3 / DROP_NTH);
 }
 
+/* Where there are few CPUs, senders may not get one in time. */
+static struct result
+measure_faulty_load(struct port *ports)
+{
+	struct result result = measure_faulty(&test_load, ports);
+	unsigned int i;
+
+	for (i = 1; i < ROUNDS && isnan(result.value[M_NS]); i++)
+		result = measure_faulty(&test_load, ports);
+	return result;
+}
+
+/* Half is lost: less than what else may be lost at full load could not be told from that. */
+static void
+check_load(struct port *ports)
+{
+	double lost;
+
+	fault.us = 0;
+	fault.nth = 2;
+	lost = measure_faulty_load(ports).value[M_LOST];
+	fault.nth = 0;
+	selftest_report(ports[0].path, "a drop is noticed by load", lost >= 490 && lost < 1000,
+		"%.3f per thousand lost, of what arrived half is dropped", lost);
+}
+
+/*
+ * An application that sleeps spends little CPU time, while those who send to it are busy: are they
+ * left out? Not of paths where others work for each packet that is sent, and then lost.
+ */
+static void
+check_load_cpu(struct port *ports)
+{
+	const struct path *path = ports[0].path;
+	struct result result;
+	double cpu, all;
+
+	if ((path->flags & DPDK_OFFLOAD) == 0 || (path->flags & (DPDK_VHOST | DPDK_MODE)) != 0)
+		return;
+	fault.us = 0;
+	fault.idle_us = LATENCY_SLEEP_US;
+	result = measure_faulty_load(ports);
+	fault.idle_us = 0;
+	/* Threads of the kernel's work for other programs as well. */
+	cpu = result.value[M_CPU_NS] - result.value[M_THREADS_NS];
+	all = result.value[M_NS];
+	selftest_report(path, "senders are not part of load", cpu < all / 4,
+		"%.0f CPU ns for a packet, in %.0f", cpu, all);
+}
+
 static void
 check_metrics(const struct path *path, unsigned int subnet)
 {
@@ -207,7 +281,24 @@ check_metrics(const struct path *path, unsigned int subnet)
 	check_drop(&test_tx, ports, 1e3 / 2048);
 	check_sleep(&test_rx, ports, M_NS, SLEEP_US, added);
 	check_drop(&test_rx, ports, 1e3 / DPDK_VETH_FILL);
+	check_load(ports);
+	check_load_cpu(ports);
 	close_path(ports, &c);
+}
+
+/* A path is not fast for losing what it is slow with: what is lost is later than all others. */
+static void
+check_lost_probes(struct port *ports)
+{
+	double p50;
+
+	fault.us = 0;
+	fault.away = true;
+	p50 = measure_faulty(&test_rtt, ports).value[M_P50];
+	fault.away = false;
+	selftest_report(ports[0].path, "lost probes are noticed by rtt", p50 >= 1e3 * KPERF_LATE_MS,
+		"%.0f p50 us where three of four are lost, which are waited for %u", p50,
+		1000 * KPERF_LATE_MS);
 }
 
 static void
@@ -228,6 +319,7 @@ check_latency(const struct path *path, unsigned int subnet)
 	us = RTE_MAX((double)LATENCY_SLEEP_US, measure_once(&test_rtt, ports, M_P50));
 	/* There, and back */
 	check_sleep(&test_rtt, ports, M_P50, us, 2.0 * us);
+	check_lost_probes(ports);
 	close_path(ports, &c);
 }
 

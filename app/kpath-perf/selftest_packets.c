@@ -7,15 +7,12 @@
  * and out of it, from one. A burst at a time, so that no queue is too short.
  */
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <linux/if_packet.h>
 
 #include <rte_byteorder.h>
 #include <rte_ethdev.h>
@@ -126,22 +123,9 @@ make_packet(uint8_t *data, const struct check *c, uint32_t n)
 static struct rte_mbuf *
 make_mbuf(const struct check *c, const uint8_t *data)
 {
-	struct rte_mempool *pool = dpdk_end(c->port).pool;
-	uint32_t part = c->segs == 1 ? c->len : (c->len / c->segs) | 1, at = 0, n;
-	struct rte_mbuf *head = NULL, *m;
-	char *room;
+	uint32_t part = c->segs == 1 ? c->len : (c->len / c->segs) | 1;
 
-	while (at < c->len) {
-		m = rte_pktmbuf_alloc(pool);
-		n = RTE_MIN(part, c->len - at);
-		room = m != NULL ? rte_pktmbuf_append(m, n) : NULL;
-		if (room == NULL || (head != NULL && rte_pktmbuf_chain(head, m) != 0))
-			die("the pool has no %u bytes for packets", n);
-		memcpy(room, data + at, n);
-		head = head != NULL ? head : m;
-		at += n;
-	}
-	return head;
+	return dpdk_make_packet(c->port, data, c->len, part);
 }
 
 static void
@@ -206,22 +190,6 @@ kernel_receive(struct check *c)
 	while ((len = recv(c->sock, data, sizeof(data), MSG_DONTWAIT)) > 0)
 		if ((size_t)len >= HEADERS)
 			check_packet(c, data, len);
-}
-
-static int
-open_receiver(const struct port *port)
-{
-	const struct sockaddr_ll addr = {
-		.sll_family = AF_PACKET,
-		.sll_ifindex = port->ifindex,
-		.sll_protocol = rte_cpu_to_be_16(KPERF_ETHERTYPE),
-	};
-	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), size = 16 << 20;
-
-	if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0 ||
-	    bind(sock, (const struct sockaddr *)&addr, sizeof(addr)) != 0)
-		die("packet socket: %s", strerror(errno));
-	return sock;
 }
 
 /*
@@ -295,7 +263,7 @@ check_worker(void *arg)
 static struct tally
 run_check(struct check *c)
 {
-	c->sock = open_receiver(c->port);
+	c->sock = net_packet_socket(c->port->ifindex, KPERF_ETHERTYPE, 0);
 	run_workers(check_worker, c, sizeof(*c), 1);
 	close(c->sock);
 	return c->tally;

@@ -16,13 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <netinet/in.h>
-
-#include <rte_byteorder.h>
 #include <rte_ethdev.h>
-#include <rte_stdatomic.h>
 
 #include "forward.h"
+#include "pair.h"
 #include "results.h"
 #include "selftest.h"
 
@@ -31,7 +28,7 @@
 /* What a connection has under way at most: less than any queue holds */
 #define BUFFER (256 << 10)
 #define TCP_PORT 5100
-#define TIMEOUT_S 20
+#define TIMEOUT_MS 20000
 #define SETTLE_NS UINT64_C(1000000000)
 /* Of payload, in a segment for an MTU of 1500: with time stamps */
 #define SEGMENT 1448
@@ -43,47 +40,15 @@ byte_at(uint32_t at)
 }
 
 /*
- * The application
- */
-
-struct application {
-	struct port *ports;
-	RTE_ATOMIC(bool) stop;
-	pthread_t thread;
-};
-
-static int
-forward_worker(void *arg)
-{
-	struct application *a = arg;
-	const struct path_ops *ops = a->ports[0].path->ops;
-
-	while (!rte_atomic_load_explicit(&a->stop, rte_memory_order_relaxed)) {
-		ops->forward(&a->ports[0], &a->ports[1], 32);
-		ops->forward(&a->ports[1], &a->ports[0], 32);
-	}
-	return 0;
-}
-
-static void *
-forward_main(void *arg)
-{
-	run_workers(forward_worker, arg, sizeof(struct application), 1);
-	return NULL;
-}
-
-/*
  * A connection
  */
 
 static void
 set_up_socket(int sock)
 {
-	const struct timeval tv = { .tv_sec = TIMEOUT_S };
 	const int size = BUFFER, one = 1;
 
-	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
-	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	pair_set_timeout(sock, TIMEOUT_MS);
 	setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
@@ -93,11 +58,7 @@ set_up_socket(int sock)
 static bool
 connect_both(const struct port *ports, int socks[2])
 {
-	const struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = rte_cpu_to_be_32(ports[1].addr),
-		.sin_port = rte_cpu_to_be_16(TCP_PORT),
-	};
+	const struct sockaddr_in to = pair_address(ports[1].addr, TCP_PORT);
 	int listener;
 
 	net_enter(net_far);
@@ -301,16 +262,16 @@ report_counters(const struct port *ports, const char *name, bool ok, const struc
 static void
 check_streams(struct port *ports, const char *name)
 {
-	struct application app = { .ports = ports };
-	bool forwards = ports[0].path->ops->forward != NULL, ok;
 	struct flow flows[2], flow;
+	struct result unused;
 	unsigned int from;
+	struct pair pair;
 	uint64_t before;
 	int socks[2];
+	bool ok;
 
-	if (forwards && pthread_create(&app.thread, NULL, forward_main, &app) != 0)
-		die("cannot start a thread");
-	leave_workers_alone(forwards);
+	pair_start(&pair, ports);
+	leave_workers_alone(pair.forwards);
 	for (from = 0; from < 2; from++) {
 		uint32_t good = 0;
 
@@ -327,9 +288,7 @@ check_streams(struct port *ports, const char *name)
 	}
 	report_counters(ports, name, ok, flows);
 	leave_workers_alone(0);
-	rte_atomic_store_explicit(&app.stop, true, rte_memory_order_relaxed);
-	if (forwards)
-		pthread_join(app.thread, NULL);
+	pair_stop(&pair, 0, &unused);
 }
 
 void

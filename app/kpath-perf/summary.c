@@ -69,7 +69,10 @@ print_value(const struct series *s, enum metric metric)
 
 	/* Four digits are more than is sure, and all that fits. */
 	snprintf(text, sizeof(text), "%.*f", sum.median < 1000 ? digits : 0, sum.median);
-	if (sum.n > 1 && sum.median != 0)
+	if (sum.n < s->n)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), " %u of %u", sum.n,
+			s->n);
+	else if (sum.n > 1 && sum.median != 0)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " \302\261%.0f%%%c",
 			RTE_MIN(percent, 999.0), summary_is_wide(&sum) ? '!' : ' ');
 	else
@@ -149,6 +152,14 @@ print_ratios(const struct results *results, const struct measured *m, enum metri
 	printf("\n");
 }
 
+static bool
+is_ratio(enum metric metric, const struct series *s, const struct series *to)
+{
+	double times = times_better(metric, s, to);
+
+	return s != to && isfinite(times) && times > 0;
+}
+
 /* Does any path have a ratio, but to itself? What is 0 for some has none. */
 static bool
 has_ratios(const struct measured *m, enum metric metric)
@@ -157,10 +168,9 @@ has_ratios(const struct measured *m, enum metric metric)
 	unsigned int i;
 
 	for (i = 0; i < m->n; i++) {
-		const struct series *s = &m->series[i], *to = s != tap ? tap : kernel;
-		double times = times_better(metric, s, to);
+		const struct series *s = &m->series[i];
 
-		if (s != to && isfinite(times) && times > 0)
+		if (is_ratio(metric, s, tap) || is_ratio(metric, s, kernel))
 			return true;
 	}
 	return false;
@@ -293,8 +303,10 @@ print_legend(void)
 {
 	printf("\nMedians, and half the width of the middle half of all rounds; !: too wide to be"
 		" trusted;\nL: more than 1 %% of the packets were lost, so that the figure flatters"
-		" the path.\n"
-		"x tap, x kernel: how many times better than " YARDSTICK ", and than the kernel alone.\n"
+		" the path;\n"
+		"2 of 5: measured in so many of all rounds only.\n"
+		"x tap, x kernel: how many times better than " YARDSTICK ", and than the kernel alone"
+		" (veth).\n"
 		"ns, calls: time of the application's thread and its system calls, for each packet or"
 		" poll.\n"
 		"CPU ns, CPU s/GB: CPU time of all that works for the path, the kernel's threads too.\n"

@@ -87,7 +87,10 @@ table_case(const struct measured *measured)
 		print_ratio(times_better(primary, s, tap));
 		print_ratio(times_better(primary, s, loop));
 		side = saturated(c, s);
-		printf("  %s\n", side != NULL ? side : "-");
+		printf("  %s", side != NULL ? side : "-");
+		if (sum.n < s->n)
+			printf(", %u of %u rounds", sum.n, s->n);
+		printf("\n");
 	}
 	fflush(stdout);
 }

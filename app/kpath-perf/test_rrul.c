@@ -192,21 +192,21 @@ is_loaded(const struct rrul *r, uint64_t sent)
 	return sent >= r->load_start && sent < r->load_end;
 }
 
-/* Percentiles of all kinds of probes together. */
+/* Percentiles of all kinds of probes together. Who drops what would be late is no better for it. */
 static void
 set_times(const struct rrul *r, struct result *result, enum metric p50,
 		bool (*wanted)(const struct rrul *, uint64_t))
 {
 	const struct probes *p = &r->probes;
-	uint32_t *times = calloc(PROBE_KINDS * (size_t)p->n, sizeof(*times));
+	uint32_t *times = calloc(PROBE_KINDS * (size_t)p->n + 1, sizeof(*times));
 	unsigned int n = 0, k, i;
 
 	if (times == NULL)
 		die("out of memory");
 	for (k = 0; k < PROBE_KINDS; k++)
 		for (i = 0; i < p->n; i++)
-			if (p->times[k][i] != 0 && wanted(r, p->sent[k][i]))
-				times[n++] = p->times[k][i];
+			if (wanted(r, p->sent[k][i]))
+				times[n++] = p->times[k][i] != 0 ? p->times[k][i] : PROBE_LATE_NS;
 	result_set_times(result, p50, times, n);
 	free(times);
 }
@@ -321,6 +321,7 @@ measure_rrul(struct port *ports, uint64_t duration, struct result *result)
 	pair_start(&r->pair, ports);
 	if (!connect_all(r)) {
 		result->why = "no connection";
+		result->value[M_GBPS] = 0;
 		pair_stop(&r->pair, 0, result);
 		streams_close(&r->streams);
 		return;

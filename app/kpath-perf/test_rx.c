@@ -16,6 +16,8 @@
 #define FILL 4000
 #define FILL_BYTES (64 << 20)
 #define SENDERS_MAX 64U
+/* So long after the last frame, no other is under way. */
+#define REST_NS 20e6
 /* Filling takes longer than draining: a round takes at most so many times its duration. */
 #define PATIENCE 10
 
@@ -172,8 +174,8 @@ measure_rx(struct port *port, uint64_t duration, struct result *result)
 	if (sum.frames == 0)
 		return;
 	result->value[M_KERNEL_NS] = (double)all.fill_cpu / all.sent;
-	result->value[M_CPU_NS] = (double)(all.cpu.all + all.fill_cpu - sum.other_ns) / sum.frames;
 	result_set_cpu(result, &all.cpu, sum.other_ns, sum.frames);
+	result->value[M_CPU_NS] += (double)all.fill_cpu / sum.frames;
 	result->value[M_LOST] = 1e3 * (1 - RTE_MIN(1.0, (double)sum.frames / all.sent));
 	if (params->queues == 1 && kernel_send(port, port->packet_sock, TRACED) == TRACED)
 		result->value[M_SYSCALLS] = traced_calls(port, rx_traced, TRACED);
@@ -181,12 +183,22 @@ measure_rx(struct port *port, uint64_t duration, struct result *result)
 
 /*
  * While the kernel sends: threads that do nothing else, on all CPUs that no worker has
+ *
+ * What is lost is told by the two ends, and by nothing in between: a frame was offered to the
+ * kernel or not, and received or not. Who drops it differs. A TAP's queue refuses it, which the
+ * sender is told and tx_dropped counts. A veth pair counts it there as well, but told the sender
+ * that it was sent until Linux 6.7. The rings of AF_PACKET, AF_XDP and PCAP are behind all that,
+ * and have counters of their own, or none. To add up counters is to count twice.
+ *
+ * So that nothing is under way when they are compared, senders begin when all workers are there,
+ * and workers go on when their time is over, until senders have stopped and nothing comes any more.
  */
 
 struct sender {
-	struct port *port;
-	uint64_t sent;
-	RTE_ATOMIC(bool) *stop;
+	const struct port *port;
+	struct worker *first;	/* of the workers */
+	uint64_t offered;	/* frames, whether the kernel took them or not */
+	uint64_t cpu_ns;
 	pthread_t thread;
 };
 
@@ -194,12 +206,19 @@ static void *
 sender_main(void *arg)
 {
 	struct sender *s = arg;
-	int sock = net_packet_socket(s->port->ifindex, s->port->params->gso);
+	unsigned int workers = s->port->params->queues;
+	int sock = net_packet_socket(s->port->ifindex, 0, s->port->params->gso ? PACKET_HDR : 0);
+	uint64_t sent = 0;
 
-	leave_workers_alone(s->port->params->queues);
-	while (!rte_atomic_load_explicit(s->stop, rte_memory_order_relaxed))
-		s->sent += kernel_send(s->port, sock, 64);
+	leave_workers_alone(workers);
+	while (rte_atomic_load_explicit(&s->first->ready, rte_memory_order_relaxed) < workers)
+		usleep(50);
+	while (rte_atomic_load_explicit(&s->first->over, rte_memory_order_relaxed) < workers)
+		sent += kernel_send_counted(s->port, sock, 64, &s->offered);
+	s->offered += sent;
 	close(sock);
+	s->cpu_ns = cpu_thread();
+	rte_atomic_fetch_add_explicit(&s->first->stopped, 1, rte_memory_order_release);
 	return NULL;
 }
 
@@ -209,55 +228,93 @@ nb_senders(unsigned int nb_workers)
 	return nb_workers < nb_cpus() ? RTE_MIN(nb_cpus() - nb_workers, SENDERS_MAX) : 1;
 }
 
+static void
+take_rest(struct worker *w)
+{
+	struct worker *first = w - w->queue;
+	unsigned int senders = nb_senders(w->port->params->queues), n;
+	uint64_t found = rte_rdtsc(), cpu = cpu_thread();
+
+	while (rte_atomic_load_explicit(&first->stopped, rte_memory_order_acquire) < senders ||
+	       !is_past(found, REST_NS)) {
+		n = w->port->path->ops->rx(w->port, w->queue, w->port->params->burst);
+		w->rest += n;
+		if (n != 0)
+			found = rte_rdtsc();
+	}
+	w->other_ns = cpu_thread() - cpu;
+}
+
 static int
 load_worker(void *arg)
 {
-	struct worker *w = arg;
+	struct worker *w = arg, *first = w - w->queue;
 	const struct path_ops *ops = w->port->path->ops;
 	unsigned int burst = w->port->params->burst, n;
-	uint64_t last = rte_rdtsc();
+	uint64_t last, user = cpu_thread_user();
 
+	await_others(w);
+	last = rte_rdtsc();
 	while (w->spent < w->cycles) {
 		n = ops->rx(w->port, w->queue, burst);
 		count_frames(w, n);
 		last = poll_end(w, last, n);
 	}
+	w->user_ns = cpu_thread_user() - user;
+	rte_atomic_fetch_add_explicit(&first->over, 1, rte_memory_order_relaxed);
+	take_rest(w);
 	return 0;
+}
+
+/*
+ * The application's CPU time and that of threads of the kernel's, without that of the senders. The
+ * threads have worked for what came later as well.
+ */
+static void
+set_load_cpu(struct result *result, struct cpu_times cpu, const struct worker *sum,
+		uint64_t senders_ns)
+{
+	uint64_t later = cpu.threads * ((double)sum->rest / (sum->frames + sum->rest));
+
+	cpu.all -= RTE_MIN(cpu.all, later);
+	cpu.threads -= later;
+	cpu.user = sum->user_ns;
+	result_set_cpu(result, &cpu, senders_ns + sum->other_ns, sum->frames);
 }
 
 static void
 measure_load(struct port *port, uint64_t duration, struct result *result)
 {
-	unsigned int nb = nb_senders(port->params->queues);
-	uint64_t cpu, sent = 0, dropped = net_counter(port->ifname, "tx_dropped");
+	unsigned int nb = nb_senders(port->params->queues), i;
 	struct worker workers[KPERF_QUEUES_MAX], sum;
 	struct sender senders[SENDERS_MAX];
+	uint64_t offered = 0, cpu_ns = 0;
 	struct cpu_meter meter;
-	RTE_ATOMIC(bool) stop;
-	unsigned int i;
+	struct cpu_times cpu;
 
-	rte_atomic_store_explicit(&stop, false, rte_memory_order_relaxed);
 	kernel_prepare(port);
 	workers_init(workers, port, duration);
+	workers_run(workers, discard_worker);
 	cpu_start(&meter);
 	for (i = 0; i < nb; i++) {
-		senders[i] = (struct sender){ .port = port, .stop = &stop };
+		senders[i] = (struct sender){ .port = port, .first = workers };
 		if (pthread_create(&senders[i].thread, NULL, sender_main, &senders[i]) != 0)
 			die("cannot start a thread");
 	}
 	workers_run(workers, load_worker);
-	rte_atomic_store_explicit(&stop, true, rte_memory_order_relaxed);
 	for (i = 0; i < nb; i++) {
 		pthread_join(senders[i].thread, NULL);
-		sent += senders[i].sent;
+		offered += senders[i].offered;
+		cpu_ns += senders[i].cpu_ns;
 	}
-	cpu = cpu_stop(&meter).all;
+	cpu = cpu_stop(&meter);
 	workers_rates(result, workers);
 	sum = workers_sum(workers, port->params->queues);
-	dropped = net_counter(port->ifname, "tx_dropped") - dropped;
-	result->value[M_LOST] = 1e3 * dropped / RTE_MAX(UINT64_C(1), sent + dropped);
+	if (offered != 0)
+		result->value[M_LOST] = 1e3 *
+			(1 - RTE_MIN(1.0, (double)(sum.frames + sum.rest) / offered));
 	if (sum.frames != 0)
-		result->value[M_CPU_NS] = (double)cpu / sum.frames;
+		set_load_cpu(result, cpu, &sum, cpu_ns);
 }
 
 const struct test test_rx = {

@@ -114,7 +114,6 @@ measure_tx(struct port *port, uint64_t duration, struct result *result)
 		return;
 	result->value[M_MPPS] *= 1 / (1 + late / cycles_to_ns(sum.spent));
 	result->value[M_GBPS] *= 1 / (1 + late / cycles_to_ns(sum.spent));
-	result->value[M_CPU_NS] = (double)(cpu.all - sum.other_ns) / sum.frames;
 	result_set_cpu(result, &cpu, sum.other_ns, sum.frames);
 	result->value[M_LOST] = 1e3 * (1 - RTE_MIN(1.0, (double)n / (sum.frames + sum.first)));
 	result->value[M_SYSCALLS] = traced_calls(port, tx_traced,

@@ -28,7 +28,8 @@ topology_words(const struct path *path)
 {
 	switch (path_kind(path)) {
 	case KIND_KERNEL:
-		return "The kernel alone: a veth pair, and no application between.";
+		return "The kernel alone: a veth pair, and no application between. Where packets go one "
+			"way, a bare program has a packet socket at one end.";
 	case KIND_REDIRECTION:
 		return "Redirection: the application opens one end of a veth pair; the other end "
 			"belongs to the kernel's stack.";

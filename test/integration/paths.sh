@@ -35,7 +35,7 @@ for option in --mtu=67 --mtu=64987 --mtu=x --mtu= --rounds=0 --rounds=100 --dura
 done
 refused bar
 refused --rounds
-refused --tests=tx --paths=veth
+refused --bench --tests=tx --paths=veth
 # Who does not know the names is told them.
 for option in --paths=tap --tests=notest --offloads=on; do
 	refused $option
@@ -153,28 +153,41 @@ python3 - $work/json $work/table <<-'END' || die "not what it should be"
 	measured = set()
 	for case in data['cases']:
 	    what = {key: case[key] for key in case if key != 'paths'}
-	    alone = case['test'] in ('tx', 'rx', 'load', 'idle', 'wake')
 	    there = [path['path'] for path in case['paths']]
-	    assert there == [name for name in asked if name != 'veth' or not alone], (there, what)
+	    assert there == asked, (there, what)
 	    for path in case['paths']:
 	        if case['primary'] in path['metrics']:
 	            measured.add((path['path'], case['test']))
 	        elif path['path'] not in runs:
 	            assert path['why'] and path['how'], ('no reason', path, what)
+	        if case['test'] == 'load' and path['path'] == 'rtap' and path['metrics']:
+	            # One thread spends no more CPU time than there is; senders are not counted.
+	            m = {name: value['median'] for name, value in path['metrics'].items()}
+	            assert m['cpu_ns'] - m['threads_ns'] < 1.2 * m['ns'], m
+	        if case['test'] in ('tx', 'rx') and path['path'] == 'veth' and path['metrics']:
+	            # A bare program: a burst of 32 is a system call, and its frames arrive.
+	            m = {name: value['median'] for name, value in path['metrics'].items()}
+	            assert m.get('syscalls', 0) < 0.04 and m['lost_permille'] < 500, m
+	# Both yardsticks, for one way as well
+	lines = [line for line in table.splitlines() if line.startswith(('tx 64 B', ' '))]
+	line = next(i for i, line in enumerate(lines) if line.startswith('tx 64 B'))
+	assert 'x kernel' in lines[line + 1] and '1.00x' in lines[line + 1], lines
 	# What does not need two threads to run at once has a result everywhere.
 	for name in runs:
-	    for test in ('rtt',) if name == 'veth' else ('tx', 'idle'):
+	    for test in ('tx', 'idle'):
 	        assert (name, test) in measured, ('no result', name, test)
 END
 
 say "tables of the guide"
 export PYTHONDONTWRITEBYTECODE=1
-"$top/devtools/paths-tables.py" $work/json >$work/tables || die "no tables for the guide"
+mkdir $work/record
+cp $work/json $work/record/paths.json
+"$top/devtools/paths-tables.py" $work/record >$work/tables || die "no tables for the guide"
 for words in 'table_kpath_machine' '| 64 B into the kernel, ns ' '| there and back, us '; do
 	grep -q -e "$words" $work/tables || die "no $words: $(<$work/tables)"
 done
 printf '.. _table_kpath_results:\n\n   +---+\n   | x |\n   +---+\n\nThe end\n' >$work/guide.rst
-! "$top/devtools/paths-tables.py" $work/json $work/guide.rst >$work/out ||
+! "$top/devtools/paths-tables.py" $work/record $work/guide.rst >$work/out ||
 	die "finds no fault in $(<$work/guide.rst)"
 grep -q 'guide.rst:1: table_kpath_results ' $work/out || die "finds another fault: $(<$work/out)"
 
@@ -211,6 +224,9 @@ python3 - $work/json $work/table <<-'END' || die "not what it should be: $(<$wor
 	    why = paths['af_packet']['why']
 	    assert re.fullmatch('takes no MTU above 15[0-9][0-9]', why) and why in table, why
 END
+# 1 and 4 streams, three directions, three kinds of offloads
+"$perf" --list --tests=tcp >$work/list
+[[ $(grep 'offloads' $work/list | sort -u | wc -l) -eq 18 ]] || die "combinations: $(<$work/list)"
 "$perf" --list --tests=tcp --offloads=csum >$work/list
 "$perf" --list --offloads=csum >$work/all
 grep -q '^  rrul ' $work/all || die "--offloads leaves out what has none: $(<$work/all)"
@@ -246,7 +262,7 @@ END
 # incomplete SIGNAL: what was measured until then is in the table, the page and the JSON file.
 incomplete()
 {
-	grep -Eq '^INCOMPLETE: it was ended after [5-7] of 16 cases' $work/table ||
+	grep -Eq '^INCOMPLETE: it was ended after [5-7] of 22 cases' $work/table ||
 		die "SIG$1: the table does not say that it is incomplete: $(<$work/table)"
 	grep -q '^tcp 1 up off ' $work/table || die "SIG$1: no results: $(<$work/table)"
 	python3 - $work/json $work/page/index.html $work <<-'END' || die "SIG$1: not complete"
@@ -258,10 +274,11 @@ incomplete()
 		assert 5 <= len(data['cases']) <= 7, len(data['cases'])
 		for case in data['cases'][:4]:
 		    assert case['primary'] in case['paths'][0]['metrics'], case
-		assert f"INCOMPLETE: it was ended after {len(data['cases'])} of 16 cases" in page
+		assert f"INCOMPLETE: it was ended after {len(data['cases'])} of 22 cases" in page
 		assert not [name for name in os.listdir(sys.argv[3]) if name.startswith('.')]
 	END
-	! "$top/devtools/paths-tables.py" $work/json >$work/out 2>&1 ||
+	cp $work/json $work/record/paths.json
+	! "$top/devtools/paths-tables.py" $work/record >$work/out 2>&1 ||
 		die "SIG$1: the guide would take incomplete results"
 }
 

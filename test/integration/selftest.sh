@@ -43,6 +43,35 @@ for fault in lose change; do
 		die "noticed where there is nothing: $fault: $(<$work/checks)"
 done
 
+# measure FAULT OPTION... : one round or more of a path that loses all of a kind
+measure()
+{
+	BROKEN=$1 LD_PRELOAD=$broken "$program" --paths=rtap-rw "${@:2}" "--json=$work/$1" \
+		"${options[@]}" >$work/table 2>$work/errors ||
+		die "$*: status $?: $(tail -n 5 $work/errors)"
+}
+
+# What stalls is 0 Gb/s, and no round is left out; who cannot connect is told why there is nothing;
+# probes that are lost are late, and not fewer.
+tcp=(--tests=tcp "--only=1 stream, offloads off" --duration=20)
+measure data "${tcp[@]}" --rounds=2
+measure tcp "${tcp[@]}" --rounds=2
+grep -q 'no connection' $work/table || die "no reason: $(<$work/table)"
+measure probes --tests=rrul --rounds=1 --duration=50
+python3 - $work <<-'END' || die "not what it should be"
+	import json, sys
+
+	stall, tcp, probes = [json.load(open(f'{sys.argv[1]}/{name}'))['cases'][0]['paths'][0]
+	                      for name in ('data', 'tcp', 'probes')]
+	assert 'why' not in stall and stall['rounds'] == 2, stall
+	assert stall['metrics']['gbps']['median'] == 0, stall
+	assert stall['metrics']['gbps']['rounds'] == 2, stall
+	assert tcp['why'] == 'no connection' and not tcp['metrics'], tcp
+	m = {name: value['median'] for name, value in probes['metrics'].items()}
+	assert m['gbps'] > 0 and m['lost_permille'] == 1000, m
+	assert m['p50_us'] == m['idle_p50_us'] == 1e6, m
+END
+
 "$program" --features "--json=$work/json" "${options[@]}" >$work/features 2>$work/errors ||
 	die "no features: status $?: $(tail -n 5 $work/errors)"
 grep -q '^made of .*io_uring' $work/features || die "no table: $(<$work/features)"

@@ -84,16 +84,42 @@ test_percentiles(void)
 	CU_ASSERT_DOUBLE_EQUAL(r.value[M_P999], 1000, NEARLY);
 }
 
+/* One in a hundred is not known of ten. */
 static void
 test_few_times(void)
 {
-	struct result r = make_result(M_NS, 0);
-	uint32_t times[KPERF_TIMES_MIN] = {0};
+	static const struct {
+		unsigned int n;
+		bool p50, p99, p999;
+	} expected[] = {
+		{ 0, false, false, false },
+		{ 9, false, false, false },
+		{ 10, true, false, false },
+		{ 99, true, false, false },
+		{ 100, true, true, false },
+		{ 999, true, true, false },
+		{ 1000, true, true, true },
+	};
+	uint32_t times[1000] = {0};
+	unsigned int i;
 
-	result_set_times(&r, M_P50, times, KPERF_TIMES_MIN - 1);
-	CU_ASSERT(isnan(r.value[M_P50]));
-	result_set_times(&r, M_P50, times, KPERF_TIMES_MIN);
-	CU_ASSERT_DOUBLE_EQUAL(r.value[M_P50], 0, NEARLY);
+	for (i = 0; i < RTE_DIM(expected); i++) {
+		struct result r = make_result(M_NS, 0);
+
+		result_set_times(&r, M_P50, times, expected[i].n);
+		CU_ASSERT_EQUAL(!isnan(r.value[M_P50]), expected[i].p50);
+		CU_ASSERT_EQUAL(!isnan(r.value[M_P99]), expected[i].p99);
+		CU_ASSERT_EQUAL(!isnan(r.value[M_P999]), expected[i].p999);
+	}
+}
+
+static void
+test_times_end(void)
+{
+	CU_ASSERT_EQUAL(result_times_end(100, 30, 0), 100 + KPERF_TIMES_WAIT);
+	CU_ASSERT_EQUAL(result_times_end(100, 30, KPERF_TIMES_MIN), 160);
+	CU_ASSERT_EQUAL(result_times_end(100, 30, KPERF_TIMES_ALL - 1), 160);
+	CU_ASSERT_EQUAL(result_times_end(100, 30, KPERF_TIMES_ALL), 100);
 }
 
 /* Of 1000 ns, others have 100, user space 300, and threads of the kernel's 200. */
@@ -104,11 +130,13 @@ test_cpu(void)
 	struct result r = make_result(M_NS, 0);
 
 	result_set_cpu(&r, &cpu, 100, 10);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_CPU_NS], 90, NEARLY);
 	CU_ASSERT_DOUBLE_EQUAL(r.value[M_USER_NS], 30, NEARLY);
 	CU_ASSERT_DOUBLE_EQUAL(r.value[M_SYSTEM_NS], 40, NEARLY);
 	CU_ASSERT_DOUBLE_EQUAL(r.value[M_THREADS_NS], 20, NEARLY);
 	/* Clocks that do not agree: nothing is negative. */
 	result_set_cpu(&r, &cpu, 2000, 10);
+	CU_ASSERT_DOUBLE_EQUAL(r.value[M_CPU_NS], 0, NEARLY);
 	CU_ASSERT_DOUBLE_EQUAL(r.value[M_SYSTEM_NS], 0, NEARLY);
 }
 
@@ -196,6 +224,30 @@ test_words(void)
 	CU_ASSERT_STRING_EQUAL(expected, "4 streams both, offloads csum");
 }
 
+/* A path that fails once is measured nevertheless; one that always does has a reason. */
+static void
+test_failures(void)
+{
+	static struct series s;
+	unsigned int i;
+
+	series_end(&s);
+	CU_ASSERT_PTR_NULL(s.why);
+	for (i = 0; i < 3; i++) {
+		s.rounds[i] = make_result(M_GBPS, i);
+		s.rounds[i].why = i == 0 ? "no connection" : NULL;
+	}
+	s.n = 3;
+	series_end(&s);
+	CU_ASSERT_PTR_NULL(s.why);
+	CU_ASSERT_EQUAL(summarize(&s, M_GBPS).n, 3);
+	CU_ASSERT_DOUBLE_EQUAL(summarize(&s, M_GBPS).low, 0, NEARLY);
+	s.rounds[1].why = s.rounds[2].why = "something else";
+	series_end(&s);
+	CU_ASSERT_STRING_EQUAL(s.why, "no connection");
+	CU_ASSERT_EQUAL(summarize(&s, M_GBPS).n, 0);
+}
+
 int
 main(void)
 {
@@ -203,11 +255,13 @@ main(void)
 		{ "fairness", test_jain },
 		{ "percentiles", test_percentiles },
 		{ "few times", test_few_times },
+		{ "end of a round", test_times_end },
 		{ "CPU time", test_cpu },
 		{ "typical round", test_typical },
 		{ "words", test_words },
 		{ "best", test_best },
 		{ "saturated", test_saturated },
+		{ "rounds that fail", test_failures },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

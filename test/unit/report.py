@@ -85,6 +85,9 @@ def check_table(table, case):
                 continue
             check_number(numbers[0], found['median'])
             assert len(numbers) == (3 if found['low'] < found['high'] else 1), text_of(cell)
+            missing = found['rounds'] < path['rounds']
+            words = f"{found['rounds']} of {path['rounds']} rounds"
+            assert (words in text_of(cell)) == missing, (text_of(cell), found)
             if len(numbers) > 1:
                 check_number(numbers[1], found['low'])
                 check_number(numbers[2], found['high'])
