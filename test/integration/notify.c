@@ -334,6 +334,28 @@ removed(void)
 	CHECK(get(&nb_rmv) == 1 && get(&nb_lsc) == 1, "told twice");
 }
 
+/* Before the thread gets round to looking, its index is another's. */
+static void
+replaced(void)
+{
+	struct port port;
+
+	rig_case("the interface is deleted, and its index used again");
+	open_port(&port, &with_all);
+	set(&hold, true);
+	admin_sets(&port, false);
+	WAIT_FOR(is(&is_held), "no event");
+	rig_run("ip link del %s", port.ifname);
+	rig_run("ip link add name other index %u type veth", port.ifindex);
+	set(&hold, false);
+	WAIT_FOR(get(&nb_rmv) == 1, "no removal event");
+	CHECK(rte_eth_dev_is_removed(port.id) == 1, "not removed");
+	port_close(&port);
+	CHECK(get(&nb_rmv) == 1, "told twice");
+	CHECK(if_nametoindex("other") == port.ifindex, "another's interface is deleted");
+	rig_run("ip link del other");
+}
+
 /* By the callback of the event that comes first, or second. */
 static void
 closed_by_callback(RTE_ATOMIC(bool) *flag, unsigned int expected_rmv)
@@ -961,6 +983,7 @@ main(int argc, char **argv)
 	overrun();
 	while_asleep();
 	removed();
+	replaced();
 	without_interrupts();
 	mac();
 	renamed();

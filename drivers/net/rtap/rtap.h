@@ -351,7 +351,13 @@ int rtap_mtu_configure(struct rte_eth_dev *dev, uint16_t mtu);
  * Say so if somebody else has changed it. Call it under the lock.
  */
 void rtap_mtu_follow(struct rte_eth_dev *dev, uint16_t mtu);
-/** Has the interface been deleted? Not if it is in another network namespace. */
+/**
+ * Has the interface been deleted? Not if it is in another network namespace. An attached file loses
+ * its device then and not before (tun_detach_all() of drivers/net/tun.c), whoever has the index or
+ * the name by now. Call it under the lock, which keeps files from being detached meanwhile.
+ */
+bool rtap_is_gone(const struct rtap_dev *rtap);
+/** The same for those who do not hold the lock. */
 int rtap_is_removed(struct rte_eth_dev *dev);
 int rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete);
 int rtap_set_link_up(struct rte_eth_dev *dev);

@@ -30,18 +30,24 @@ rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete __rte_unused)
 	return ret;
 }
 
-/*
- * An attached file without a device behind it, or one that is being detached right now: netlink
- * knows the difference.
- */
+bool
+rtap_is_gone(const struct rtap_dev *rtap)
+{
+	unsigned int flags;
+
+	return rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == -EBADFD;
+}
+
 int
 rtap_is_removed(struct rte_eth_dev *dev)
 {
-	const struct rtap_dev *rtap = rtap_dev(dev);
-	unsigned int flags;
+	struct rtap_dev *rtap = rtap_dev(dev);
+	bool gone;
 
-	return rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == -EBADFD &&
-		!rtap_link_exists(rtap->nl);
+	pthread_mutex_lock(&rtap->lock);
+	gone = rtap_is_gone(rtap);
+	pthread_mutex_unlock(&rtap->lock);
+	return gone;
 }
 
 /*

@@ -118,7 +118,7 @@ read_state(struct rte_eth_dev *dev, struct rtap_link_info *info)
 	if (ret == 0)
 		rtap->where = info->here ? RTAP_HERE : RTAP_ELSEWHERE;
 	else
-		rtap->where = rtap_is_removed(dev) ? RTAP_REMOVED : RTAP_UNSEEN;
+		rtap->where = rtap_is_gone(rtap) ? RTAP_REMOVED : RTAP_UNSEEN;
 	return ret;
 }
 
