@@ -334,6 +334,44 @@ removed(void)
 	CHECK(get(&nb_rmv) == 1 && get(&nb_lsc) == 1, "told twice");
 }
 
+/* The call that asks for the event fails instead. */
+static void
+removed_before(void)
+{
+	struct port_conf conf = with_all;
+	struct port port;
+
+	rig_case("the interface is deleted before the event is asked for");
+	conf.mtu = RTE_ETHER_MTU;
+	forget_events();
+	port_attach(&port, "net_rtap0", "iface=told");
+	CHECK_OK(rte_eth_dev_callback_register(port.id, RTE_ETH_EVENT_INTR_RMV, on_rmv, NULL));
+	port_setup(&port, &plain);
+	rig_run("ip link del %s", port.ifname);
+	rig_settle();
+	CHECK(rte_eth_dev_start(port.id) == -EIO, "a port without an interface is started");
+	CHECK(port_try_setup(&port, &conf) == -EIO, "and configured");
+	rig_settle();
+	CHECK(get(&nb_rmv) == 0, "not asked for");
+	port_close(&port);
+}
+
+/* Deleted after it was asked for, before the start: told at once. */
+static void
+removed_while_stopped(void)
+{
+	struct port port;
+
+	rig_case("the interface is deleted while the port is stopped");
+	open_port(&port, &with_all);
+	CHECK_OK(rte_eth_dev_stop(port.id));
+	rig_run("ip link del %s", port.ifname);
+	WAIT_FOR(get(&nb_rmv) == 1, "no removal event");
+	CHECK(rte_eth_dev_start(port.id) == -EIO, "a port without an interface is started");
+	port_close(&port);
+	CHECK(get(&nb_rmv) == 1, "told twice");
+}
+
 /* Before the thread gets round to looking, its index is another's. */
 static void
 replaced(void)
@@ -983,6 +1021,8 @@ main(int argc, char **argv)
 	overrun();
 	while_asleep();
 	removed();
+	removed_before();
+	removed_while_stopped();
 	replaced();
 	without_interrupts();
 	mac();
