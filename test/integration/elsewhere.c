@@ -8,6 +8,7 @@
  * told when its interface is deleted with a namespace, which it does not keep alive.
  */
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,6 +24,7 @@
 
 #include <rte_bus_vdev.h>
 #include <rte_stdatomic.h>
+#include <rte_thread.h>
 
 #include "rig.h"
 
@@ -40,11 +42,24 @@ static pid_t here;	/* 0: home */
 
 static RTE_ATOMIC(unsigned int) nb_lsc, nb_rmv;
 static RTE_ATOMIC(bool) up, stop;
+static RTE_ATOMIC(unsigned int) nb_threads;	/* that were started by the driver */
 
 static unsigned int
 get(RTE_ATOMIC(unsigned int) *count)
 {
 	return rte_atomic_load_explicit(count, rte_memory_order_acquire);
+}
+
+/* In front of DPDK's own. */
+int
+rte_thread_create(rte_thread_t *thread, const rte_thread_attr_t *attr, rte_thread_func func,
+		void *arg)
+{
+	int (*create)(rte_thread_t *, const rte_thread_attr_t *, rte_thread_func, void *);
+
+	*(void **)&create = dlsym(RTLD_NEXT, __func__);
+	rte_atomic_fetch_add_explicit(&nb_threads, 1, rte_memory_order_release);
+	return create(thread, attr, func, arg);
 }
 
 static int
@@ -269,6 +284,47 @@ moves(void)
 	pool_check_full(pool);
 }
 
+static bool
+speed_is(const struct port *port, uint32_t speed)
+{
+	struct rte_eth_link link;
+
+	CHECK_OK(rte_eth_link_get_nowait(port->id, &link));
+	return link.link_speed == speed;
+}
+
+/* The kernel does not announce another: the port looks when asked, or when the link changes. */
+static void
+speed(void)
+{
+	unsigned int before, mtu;
+	struct port port;
+
+	rig_case("the speed, for which a thread goes there");
+	open_port(&port, &with_all);
+	move_to(&port, others[0]);
+	rig_run("ip link set " IFNAME " up");
+	WAIT_FOR(is_in_step(&port), "the port is down");
+	rig_settle();
+	before = get(&nb_threads);
+	CHECK(before > 0, "no thread is counted");
+	for (mtu = 1300; mtu < 1320; mtu++) {
+		rig_run("ip link set " IFNAME " mtu %u", mtu);
+		WAIT_FOR(is_in_step(&port), "port and interface differ");
+	}
+	rig_settle();
+	CHECK(get(&nb_threads) == before, "%u threads for 20 changes of another kind",
+		get(&nb_threads) - before);
+	rig_run("ethtool -s " IFNAME " speed 25000 duplex full");
+	rig_run("ip link set " IFNAME " down");
+	WAIT_FOR(speed_is(&port, 25000), "the link is down, and the speed is an old one");
+	CHECK_OK(rte_eth_dev_stop(port.id));
+	rig_run("ethtool -s " IFNAME " speed 2500 duplex full");
+	CHECK(speed_is(&port, 2500), "asked for, the speed is an old one");
+	port_close(&port);
+	go_to(0);
+}
+
 /* The interface of a name at home is another's. */
 static void
 stranger(void)
@@ -475,6 +531,7 @@ int
 main(int argc, char **argv)
 {
 	rig_init(argc, argv);
+	rig_need("ethtool");
 	home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	others[0] = rig_fork_namespace();
 	others[1] = rig_fork_namespace();
@@ -482,6 +539,7 @@ main(int argc, char **argv)
 	plain.pool = with_all.pool = pool;
 	with_all.intr = (struct rte_eth_intr_conf){ .lsc = 1, .rmv = 1 };
 	moves();
+	speed();
 	stranger();
 	probed_elsewhere();
 	rig_case("the interface is deleted elsewhere");

@@ -277,7 +277,8 @@ struct rtap_dev {
 	bool allmulticast;		/* to be switched off on close */
 	bool promiscuous_now;		/* in effect, by us or others; under the lock */
 	bool allmulticast_now;
-	uint32_t speed;			/* in Mb/s, as the kernel last reported it */
+	uint32_t speed;			/* in Mb/s, as the kernel last reported it; */
+	bool speed_due;			/* to be read, even if that is expensive */
 	uint16_t mtu;			/* of the interface, 0: not known; under the lock */
 	uint16_t mtu_asked;		/* by the application: queues must have room for it */
 	uint16_t mtu_room;		/* for which they have, or were said not to */

@@ -25,6 +25,7 @@ rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete __rte_unused)
 	int ret;
 
 	pthread_mutex_lock(&rtap->lock);
+	rtap->speed_due = true;
 	ret = rtap_follow_look(dev);
 	pthread_mutex_unlock(&rtap->lock);
 	return ret;
