@@ -390,6 +390,8 @@ void rtap_filter_stop(struct rte_eth_dev *dev);
 int rtap_filter_update(struct rte_eth_dev *dev);
 /** The same for those who do not hold the lock. */
 int rtap_filter_apply(struct rte_eth_dev *dev);
+/** The same when the own address has become this one. */
+int rtap_filter_set_own(struct rte_eth_dev *dev, const struct rte_ether_addr *mac);
 int rtap_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint32_t index,
 		uint32_t pool);
 void rtap_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index);

@@ -244,7 +244,7 @@ set_mac(const struct rtap_dev *rtap, const struct rte_ether_addr *mac)
 int
 rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 {
-	struct rte_ether_addr *own = &dev->data->mac_addrs[0];
+	const struct rte_ether_addr *own = &dev->data->mac_addrs[0];
 	struct rtap_dev *rtap = rtap_dev(dev);
 	int ret = 0;
 
@@ -253,10 +253,8 @@ rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 		rtap_follow_look(dev);
 	else
 		ret = set_mac(rtap, mac);
-	if (ret == 0 && mac != own) {
-		*own = *mac;
-		ret = rtap_filter_update(dev);
-	}
+	if (ret == 0 && mac != own)
+		ret = rtap_filter_set_own(dev, mac);
 	pthread_mutex_unlock(&rtap->lock);
 	return ret;
 }

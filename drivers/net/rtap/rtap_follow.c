@@ -53,7 +53,7 @@ follow_modes(struct rtap_dev *rtap, const struct rtap_link_info *info)
 static void
 follow_mac(struct rte_eth_dev *dev)
 {
-	struct rte_ether_addr *mac = &dev->data->mac_addrs[0];
+	const struct rte_ether_addr *mac = &dev->data->mac_addrs[0];
 	struct rtap_dev *rtap = rtap_dev(dev);
 	struct rte_ether_addr now;
 
@@ -62,8 +62,7 @@ follow_mac(struct rte_eth_dev *dev)
 		return;
 	PMD_LOG(INFO, "%s: the MAC address is now " RTE_ETHER_ADDR_PRT_FMT, rtap->ifname,
 		RTE_ETHER_ADDR_BYTES(&now));
-	*mac = now;
-	rtap_filter_update(dev);
+	rtap_filter_set_own(dev, &now);
 	rtap->news = true;
 }
 
