@@ -155,6 +155,7 @@ make_initrd() { # COMMAND ARGUMENT...
 		cp /command /files/run/command
 		path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 		enter="env -i HOME=/root PATH=\$path RTAP_PATIENCE=20 chroot /files"
+		echo /modprobe > /files/proc/sys/kernel/modprobe
 		\$enter modprobe -a tun vhost_net
 		ifconfig lo 127.0.0.1
 		stty -F /files/dev/ttyS1 raw
@@ -163,7 +164,12 @@ make_initrd() { # COMMAND ARGUMENT...
 			cat > /files/dev/ttyS1
 		poweroff -f
 	END
-	chmod +x "$root/init"
+	# What the kernel runs to load a module that the command needs: it sees these files only.
+	cat > "$root/modprobe" <<- END
+		#!/bin/busybox sh
+		exec /bin/busybox chroot /files /sbin/modprobe "\$@"
+	END
+	chmod +x "$root/init" "$root/modprobe"
 	(cd "$root" && find . | cpio -o -H newc --quiet) > "$work/initrd"
 }
 
