@@ -7,7 +7,8 @@
 # it; what it prints is printed. There is no network.
 #
 # Its processors are emulated, ten to twenty times slower than real ones, so that nothing is needed
-# of this machine: that shows what works, not how fast it is.
+# of this machine: that shows what works, not how fast it is. Tests of this project wait longer
+# there before they take something for hanging (RTAP_PATIENCE), and need a larger -t.
 
 set -euo pipefail
 export LC_ALL=C
@@ -153,8 +154,9 @@ make_initrd() { # COMMAND ARGUMENT...
 		ln -s '$kernel/lib/modules/$version' /files/lib/modules
 		cp /command /files/run/command
 		path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-		enter="env -i HOME=/root PATH=\$path chroot /files"
-		\$enter modprobe -a tun vhost_net veth
+		enter="env -i HOME=/root PATH=\$path RTAP_PATIENCE=20 chroot /files"
+		echo /modprobe > /files/proc/sys/kernel/modprobe
+		\$enter modprobe -a tun vhost_net
 		ifconfig lo 127.0.0.1
 		stty -F /files/dev/ttyS1 raw
 		echo started > /files/dev/ttyS2
@@ -162,7 +164,12 @@ make_initrd() { # COMMAND ARGUMENT...
 			cat > /files/dev/ttyS1
 		poweroff -f
 	END
-	chmod +x "$root/init"
+	# What the kernel runs to load a module that the command needs: it sees these files only.
+	cat > "$root/modprobe" <<- END
+		#!/bin/busybox sh
+		exec /bin/busybox chroot /files /sbin/modprobe "\$@"
+	END
+	chmod +x "$root/init" "$root/modprobe"
 	(cd "$root" && find . | cpio -o -H newc --quiet) > "$work/initrd"
 }
 

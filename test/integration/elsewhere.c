@@ -8,6 +8,7 @@
  * told when its interface is deleted with a namespace, which it does not keep alive.
  */
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,9 +23,9 @@
 #include <linux/if_tun.h>
 
 #include <rte_bus_vdev.h>
-#include <rte_stdatomic.h>
+#include <rte_thread.h>
 
-#include "rig.h"
+#include "events.h"
 
 #define NB_MBUF 4096
 #define NB_ROUNDS 3
@@ -38,46 +39,25 @@ static pid_t others[2];
 static int home;
 static pid_t here;	/* 0: home */
 
-static RTE_ATOMIC(unsigned int) nb_lsc, nb_rmv;
-static RTE_ATOMIC(bool) up, stop;
+static RTE_ATOMIC(bool) stop;
+static RTE_ATOMIC(unsigned int) nb_threads;	/* that were started by the driver */
+
+/* In front of DPDK's own. */
+int
+rte_thread_create(rte_thread_t *thread, const rte_thread_attr_t *attr, rte_thread_func func,
+		void *arg)
+{
+	int (*create)(rte_thread_t *, const rte_thread_attr_t *, rte_thread_func, void *);
+
+	*(void **)&create = dlsym(RTLD_NEXT, __func__);
+	rte_atomic_fetch_add_explicit(&nb_threads, 1, rte_memory_order_release);
+	return create(thread, attr, func, arg);
+}
 
 static unsigned int
-get(RTE_ATOMIC(unsigned int) *count)
+threads_started(void)
 {
-	return rte_atomic_load_explicit(count, rte_memory_order_acquire);
-}
-
-static int
-on_lsc(uint16_t port_id, enum rte_eth_event_type type __rte_unused, void *arg __rte_unused,
-		void *ret __rte_unused)
-{
-	struct rte_eth_link link;
-
-	CHECK_OK(rte_eth_link_get_nowait(port_id, &link));
-	rte_atomic_store_explicit(&up, link.link_status == RTE_ETH_LINK_UP,
-		rte_memory_order_release);
-	rte_atomic_fetch_add_explicit(&nb_lsc, 1, rte_memory_order_release);
-	return 0;
-}
-
-static int
-on_rmv(uint16_t port_id __rte_unused, enum rte_eth_event_type type __rte_unused,
-		void *arg __rte_unused, void *ret __rte_unused)
-{
-	rte_atomic_fetch_add_explicit(&nb_rmv, 1, rte_memory_order_release);
-	return 0;
-}
-
-static void
-open_port(struct port *port, const struct port_conf *conf)
-{
-	port_attach(port, "net_rtap0", "iface=" IFNAME);
-	CHECK_OK(rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_LSC, on_lsc, NULL));
-	CHECK_OK(rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_RMV, on_rmv, NULL));
-	port_setup(port, conf);
-	port_start(port);
-	rte_atomic_store_explicit(&nb_lsc, 0, rte_memory_order_release);
-	rte_atomic_store_explicit(&nb_rmv, 0, rte_memory_order_release);
+	return rte_atomic_load_explicit(&nb_threads, rte_memory_order_acquire);
 }
 
 /* This thread alone goes there; a process of 0 is home. */
@@ -142,15 +122,14 @@ port_follows(const struct port *port, unsigned int round)
 	unsigned int before;
 
 	WAIT_FOR(is_in_step(port), "port and interface differ after the move");
-	before = get(&nb_lsc);
+	before = events_lsc();
 	rig_run("ip link set " IFNAME " up");
-	WAIT_FOR(get(&nb_lsc) > before && rte_atomic_load_explicit(&up,
-			rte_memory_order_acquire), "no event for the link");
-	before = get(&nb_lsc);
+	WAIT_FOR(events_lsc() > before && events_told_up(), "no event for the link");
+	before = events_lsc();
 	rig_run("ip link set " IFNAME " mtu %u", 1300 + round);
 	rig_run("ip link set " IFNAME " address 02:00:00:00:00:%02x", 1 + round);
 	WAIT_FOR(is_in_step(port), "port and interface differ");
-	WAIT_FOR(get(&nb_lsc) > before, "no event for MTU and MAC address");
+	WAIT_FOR(events_lsc() > before, "no event for MTU and MAC address");
 	rig_run("ip link set " IFNAME " carrier off");
 	WAIT_FOR(is_in_step(port), "the port has carrier");
 	rig_run("ip link set " IFNAME " carrier on");
@@ -185,7 +164,7 @@ traffic(void *arg)
 {
 	const struct port *port = arg;
 
-	while (!rte_atomic_load_explicit(&stop, rte_memory_order_acquire)) {
+	while (!flag_get(&stop)) {
 		struct rte_mbuf *pkts[BURST], *m = frame_alloc(pool, FRAME_MIN, 0);
 		uint16_t n = rte_eth_rx_burst(port->id, 0, pkts, BURST);
 
@@ -233,8 +212,8 @@ moves(void)
 	int sock;
 
 	rig_case("moves under traffic");
-	open_port(&port, &with_all);
-	rte_atomic_store_explicit(&stop, false, rte_memory_order_release);
+	events_open(&port, "iface=" IFNAME, &with_all);
+	flag_set(&stop, false);
 	CHECK_OK(pthread_create(&thread, NULL, traffic, &port));
 	for (n = 0; n < NB_ROUNDS; n++) {
 		move_to(&port, others[0]);
@@ -251,7 +230,7 @@ moves(void)
 		move_to(&port, others[1]);
 	}
 	visit_under_traffic(&port, 1);
-	rte_atomic_store_explicit(&stop, true, rte_memory_order_release);
+	flag_set(&stop, true);
 	CHECK_OK(pthread_join(thread, NULL));
 
 	/* None of the frames is another's, or lost. */
@@ -262,11 +241,52 @@ moves(void)
 	frames_to_kernel(&port, 0, sock, pool, 10);
 	frames_from_kernel(&port, sock, 10);
 	close(sock);
-	CHECK(get(&nb_rmv) == 0, "removal event");
+	CHECK(events_rmv() == 0, "removal event");
 	port_close(&port);
 	CHECK(if_nametoindex(IFNAME) == 0, "the interface outlives its port");
 	go_to(0);
 	pool_check_full(pool);
+}
+
+static bool
+speed_is(const struct port *port, uint32_t speed)
+{
+	struct rte_eth_link link;
+
+	CHECK_OK(rte_eth_link_get_nowait(port->id, &link));
+	return link.link_speed == speed;
+}
+
+/* The kernel does not announce another: the port looks when asked, or when the link changes. */
+static void
+speed(void)
+{
+	unsigned int before, mtu;
+	struct port port;
+
+	rig_case("the speed, for which a thread goes there");
+	events_open(&port, "iface=" IFNAME, &with_all);
+	move_to(&port, others[0]);
+	rig_run("ip link set " IFNAME " up");
+	WAIT_FOR(is_in_step(&port), "the port is down");
+	rig_settle();
+	before = threads_started();
+	CHECK(before > 0, "no thread is counted");
+	for (mtu = 1300; mtu < 1320; mtu++) {
+		rig_run("ip link set " IFNAME " mtu %u", mtu);
+		WAIT_FOR(is_in_step(&port), "port and interface differ");
+	}
+	rig_settle();
+	CHECK(threads_started() == before, "%u threads for 20 changes of another kind",
+		threads_started() - before);
+	rig_run("ethtool -s " IFNAME " speed 25000 duplex full");
+	rig_run("ip link set " IFNAME " down");
+	WAIT_FOR(speed_is(&port, 25000), "the link is down, and the speed is an old one");
+	CHECK_OK(rte_eth_dev_stop(port.id));
+	rig_run("ethtool -s " IFNAME " speed 2500 duplex full");
+	CHECK(speed_is(&port, 2500), "asked for, the speed is an old one");
+	port_close(&port);
+	go_to(0);
 }
 
 /* The interface of a name at home is another's. */
@@ -276,7 +296,7 @@ stranger(void)
 	struct port port;
 
 	rig_case("another interface of that name at home");
-	open_port(&port, &with_all);
+	events_open(&port, "iface=" IFNAME, &with_all);
 	move_to(&port, others[0]);
 	go_to(0);
 	rig_run("ip tuntap add dev " IFNAME " mode tap");
@@ -300,12 +320,12 @@ probed_elsewhere(void)
 	rig_case("a port that is created elsewhere");
 	port_open(&first, "net_rtap1", "", &plain);
 	go_to(pid);
-	open_port(&port, &with_all);
+	events_open(&port, "iface=" IFNAME, &with_all);
 	rig_run("ip link set " IFNAME " down");
-	WAIT_FOR(get(&nb_lsc) == 1, "no event");
+	WAIT_FOR(events_lsc() == 1, "no event");
 	visit(&port, 1);
 	rig_run("ip link del " IFNAME);
-	WAIT_FOR(get(&nb_rmv) == 1, "no removal event");
+	WAIT_FOR(events_rmv() == 1, "no removal event");
 	port_close(&port);
 	go_to(0);
 	port_close(&first);
@@ -345,7 +365,7 @@ namespace_ends(bool deleted)
 	pid_t pid = rig_fork_namespace();
 	struct port port;
 
-	open_port(&port, &with_all);
+	events_open(&port, "iface=" IFNAME, &with_all);
 	move_to(&port, pid);
 	visit(&port, 1);
 	if (deleted)
@@ -353,12 +373,12 @@ namespace_ends(bool deleted)
 	go_to(0);
 	if (!deleted)
 		rig_end_namespace(pid);
-	WAIT_FOR(get(&nb_rmv) == 1, "no removal event");
-	CHECK(!rte_atomic_load_explicit(&up, rte_memory_order_acquire), "the link is up");
+	WAIT_FOR(events_rmv() == 1, "no removal event");
+	CHECK(!events_told_up(), "the link is up");
 	CHECK(rte_eth_dev_is_removed(port.id) == 1, "not removed");
 	bursts_are_cheap(&port);
 	port_close(&port);
-	CHECK(get(&nb_rmv) == 1, "told twice");
+	CHECK(events_rmv() == 1, "told twice");
 	if (deleted)
 		rig_end_namespace(pid);
 	pool_check_full(pool);
@@ -388,7 +408,7 @@ given(void)
 	port_find(&port, "net_rtap0");
 	port.ifindex = if_nametoindex(IFNAME);
 	WAIT_FOR(is_in_step(&port), "port and interface differ");
-	CHECK_OK(rte_eth_dev_callback_register(port.id, RTE_ETH_EVENT_INTR_LSC, on_lsc, NULL));
+	events_count(&port);
 	port_setup(&port, &with_all);
 	port_start(&port);
 	rig_run("ip link set " IFNAME " down");
@@ -433,7 +453,7 @@ few_rights(void)
 
 	rig_case("without CAP_NET_BROADCAST: no announcements, but answers");
 	rig_set_capability(CAP_NET_BROADCAST, false);
-	open_port(&port, &plain);
+	events_open(&port, "iface=" IFNAME, &plain);
 	rig_set_capability(CAP_NET_BROADCAST, true);
 	move_to(&port, others[0]);
 	rig_run("ip link set " IFNAME " mtu 1333");
@@ -475,6 +495,7 @@ int
 main(int argc, char **argv)
 {
 	rig_init(argc, argv);
+	rig_need("ethtool");
 	home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	others[0] = rig_fork_namespace();
 	others[1] = rig_fork_namespace();
@@ -482,6 +503,7 @@ main(int argc, char **argv)
 	plain.pool = with_all.pool = pool;
 	with_all.intr = (struct rte_eth_intr_conf){ .lsc = 1, .rmv = 1 };
 	moves();
+	speed();
 	stranger();
 	probed_elsewhere();
 	rig_case("the interface is deleted elsewhere");

@@ -64,20 +64,98 @@ addresses(void)
 	watch_close();
 }
 
+static void
+admin_sets(const struct rte_ether_addr *mac)
+{
+	struct rte_eth_link link;
+
+	rig_run("ip link set %s address " RTE_ETHER_ADDR_PRT_FMT, watch_port.ifname,
+		RTE_ETHER_ADDR_BYTES(mac));
+	CHECK_OK(rte_eth_link_get_nowait(watch_port.id, &link)); /* takes note of it */
+}
+
 /* The own address is that of the interface, whoever has set it. */
 static void
 followed(void)
 {
-	struct rte_ether_addr before;
-	struct rte_eth_link link;
+	struct rte_ether_addr before, after = { { 0x02, 0, 0, 0xf0, 0, 0x99 } };
 
 	rig_case("an address that the administrator sets");
 	watch_open("", &plain);
 	before = watch_mac();
-	rig_run("ip link set %s address 02:00:00:f0:00:99", watch_port.ifname);
-	CHECK_OK(rte_eth_link_get_nowait(watch_port.id, &link)); /* takes note of it, too */
+	admin_sets(&after);
 	watch_passes_own();
 	WATCH_DROPS(&before);
+	watch_close();
+}
+
+/* How often ethdev shows an address, the own one included. */
+static unsigned int
+count_mac(const struct rte_ether_addr *mac)
+{
+	struct rte_ether_addr macs[64];
+	unsigned int n = 0;
+	int i, nb;
+
+	nb = rte_eth_macaddrs_get(watch_port.id, macs, RTE_DIM(macs));
+	CHECK(nb > 0, "no addresses: %s", rig_strerror(nb));
+	for (i = 0; i < nb; i++)
+		n += rte_is_same_ether_addr(&macs[i], mac);
+	return n;
+}
+
+/* One that the application has added is in one place then, and in the list again afterwards. */
+static void
+followed_to_added(void)
+{
+	struct rte_ether_addr added[EXACT], other = watch_numbered(&watch_foreign, 0x400);
+	unsigned int i;
+
+	rig_case("an address that the administrator sets and the application has added");
+	watch_open("", &plain);
+	for (i = 0; i < EXACT; i++) {
+		added[i] = watch_numbered(&watch_foreign, 0x300 + i);
+		CHECK_OK(rte_eth_dev_mac_addr_add(watch_port.id, &added[i], 0));
+	}
+	WATCH_PASSES(&watch_foreign); /* one too many, until one is the own */
+	for (i = 0; i < 2; i++) {
+		admin_sets(&added[i]);
+		CHECK(count_mac(&added[0]) == 1 && count_mac(&added[1]) == 1, "twice, or not at all");
+		WATCH_DROPS(&watch_foreign);
+		WATCH_PASSES(&added[0]);
+		WATCH_PASSES(&added[EXACT - 1]);
+	}
+	CHECK_OK(rte_eth_dev_stop(watch_port.id));
+	port_start(&watch_port);
+	CHECK_OK(rte_eth_dev_mac_addr_remove(watch_port.id, &added[0]));
+	admin_sets(&other);
+	CHECK(count_mac(&added[0]) == 0 && count_mac(&added[1]) == 1, "not as it was asked for");
+	WATCH_DROPS(&added[0]);
+	WATCH_PASSES(&added[1]);
+	watch_passes_own();
+	watch_close();
+}
+
+/* What is the own address when it is added is asked for, too. */
+static void
+own_added(void)
+{
+	struct rte_ether_addr macs[3];
+	unsigned int i;
+
+	rig_case("the own address is added, and the administrator sets another");
+	watch_open("", &plain);
+	for (i = 0; i < RTE_DIM(macs); i++) {
+		macs[i] = watch_numbered(&watch_foreign, 0x500 + i);
+		admin_sets(&macs[i]);
+		if (i < 2)
+			CHECK_OK(rte_eth_dev_mac_addr_add(watch_port.id, &macs[i], 0));
+	}
+	for (i = 0; i < RTE_DIM(macs); i++)
+		CHECK(count_mac(&macs[i]) == 1 && watch_passes(&macs[i]), "address %u", i);
+	admin_sets(&watch_foreign);
+	WATCH_PASSES(&macs[1]);
+	WATCH_DROPS(&macs[2]);
 	watch_close();
 }
 
@@ -470,6 +548,8 @@ main(int argc, char **argv)
 	plain.pool = pool;
 	addresses();
 	followed();
+	followed_to_added();
+	own_added();
 	modes();
 	multicast();
 	multicast_overflow();

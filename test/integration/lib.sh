@@ -25,12 +25,15 @@
 #              RTAP_IO      io= device argument: uring (default), rw, auto, or "uring,sqpoll=1"
 #              RTAP_NAPI    napi= device argument: auto (default), off, on, threaded
 #              RTAP_TESTPMD program to run, default dpdk-testpmd
+#              RTAP_PATIENCE how many times longer to wait before a test counts as hanging, default 1:
+#                           devtools/guest.sh sets it, because an emulator is slow
 
 set -euo pipefail
 
 io=${RTAP_IO:-uring}
 napi=${RTAP_NAPI:-auto}
 testpmd=${RTAP_TESTPMD:-dpdk-testpmd}
+patience=${RTAP_PATIENCE:-1}
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${RTAP_BUILD:-$top/build}
 
@@ -130,7 +133,7 @@ spawn()
 # wait_for SECONDS COMMAND...: until the command succeeds. The limit only ends a test that hangs.
 wait_for()
 {
-	local limit=$((SECONDS + $1))
+	local limit=$((SECONDS + $1 * patience))
 
 	shift
 	until "$@"; do

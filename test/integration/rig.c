@@ -113,6 +113,14 @@ rig_done(void)
 	return EXIT_SUCCESS;
 }
 
+int
+rig_patience(void)
+{
+	const char *factor = getenv("RTAP_PATIENCE");
+
+	return 30 * (factor != NULL ? RTE_MAX(atoi(factor), 1) : 1);
+}
+
 uint64_t
 rig_seconds(void)
 {

@@ -64,7 +64,9 @@ const char *rig_strerror(int ret);
 	while (!(condition)) \
 		CHECK(rig_seconds() < start_ + RIG_PATIENCE, "hangs: " __VA_ARGS__); \
 } while (0)
-#define RIG_PATIENCE 30
+#define RIG_PATIENCE rig_patience()
+/** In seconds: 30, or RTAP_PATIENCE (of the environment) times that, for a slow machine. */
+int rig_patience(void);
 uint64_t rig_seconds(void);
 
 /** The mode under test. */

@@ -11,6 +11,7 @@ static struct rtap_dev rtap;
 static void *rx_queues[1];
 static void *tx_queues[1];
 static struct rte_eth_dev_data data;
+static unsigned int in_use;
 
 struct rte_eth_dev unit_dev = { .data = &data };
 
@@ -65,6 +66,38 @@ unit_queues_close(void)
 		rtap_tx_queue_stop(&unit_dev, 0);
 	rtap_rx_queue_release(&unit_dev, 0);
 	rtap_tx_queue_release(&unit_dev, 0);
+}
+
+static void
+count_in_use(struct rte_mempool *pool, void *count)
+{
+	*(unsigned int *)count += rte_mempool_in_use_count(pool);
+}
+
+static unsigned int
+mbufs_in_use(void)
+{
+	unsigned int count = 0;
+
+	rte_mempool_walk(count_in_use, &count);
+	return count;
+}
+
+void
+unit_queues_set_up(void)
+{
+	unit_ring_set_up();
+	rtap_ring_close(&unit_ring);
+	unit_dev_init();
+	in_use = mbufs_in_use();
+}
+
+void
+unit_queues_tear_down(void)
+{
+	unit_queues_close();
+	CU_ASSERT_EQUAL(mbufs_in_use(), in_use);
+	unit_ring_tear_down();
 }
 
 bool

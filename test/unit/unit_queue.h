@@ -26,6 +26,10 @@ struct rtap_txq *unit_txq_open(uint16_t nb_desc);
 /** Stop and release the queues. */
 void unit_queues_close(void);
 
+/** Around each test: an idle port without queues; at the end, none has kept an mbuf of any pool. */
+void unit_queues_set_up(void);
+void unit_queues_tear_down(void);
+
 /** Send a virtio-net header and a frame from unit_peer; false: no room. */
 bool unit_frame_send(const struct virtio_net_hdr_v1 *hdr, const void *data, uint32_t len);
 

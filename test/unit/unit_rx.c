@@ -18,8 +18,6 @@ struct rte_mempool *few;
 struct rtap_rxq *rxq;
 struct rte_mbuf *pkts[BURST];
 
-static unsigned int in_use;
-
 /*
  * Frames
  */
@@ -101,30 +99,11 @@ set_mtu(uint16_t mtu)
  * Runner
  */
 
-static unsigned int
-mbufs_in_use(void)
-{
-	return rte_mempool_in_use_count(small) + rte_mempool_in_use_count(odd) +
-		rte_mempool_in_use_count(usual) + rte_mempool_in_use_count(exact) +
-		rte_mempool_in_use_count(few);
-}
-
 static void
 set_up(void)
 {
-	unit_ring_set_up();
-	rtap_ring_close(&unit_ring);
-	unit_dev_init();
+	unit_queues_set_up();
 	rxq = NULL;
-	in_use = mbufs_in_use();
-}
-
-static void
-tear_down(void)
-{
-	unit_queues_close();
-	CU_ASSERT_EQUAL(mbufs_in_use(), in_use);
-	unit_ring_tear_down();
 }
 
 int
@@ -136,5 +115,5 @@ unit_rx_run(CU_TestInfo *tests)
 	usual = unit_pool("usual", NB_MBUFS, 2048 + RTE_PKTMBUF_HEADROOM);
 	exact = unit_pool("exact", NB_MBUFS, 1523 + RTE_PKTMBUF_HEADROOM);
 	few = unit_pool("few", 15, 256 + RTE_PKTMBUF_HEADROOM);
-	return unit_ring_run(tests, set_up, tear_down);
+	return unit_ring_run(tests, set_up, unit_queues_tear_down);
 }

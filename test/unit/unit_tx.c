@@ -20,8 +20,6 @@ struct rtap_txq *txq;
 struct unit_frame frame;
 struct unit_frame sent;
 
-static unsigned int in_use;
-
 /*
  * Packets
  */
@@ -95,29 +93,11 @@ share(struct rte_mbuf *m, int16_t n)
  * Runner
  */
 
-static unsigned int
-mbufs_in_use(void)
-{
-	return rte_mempool_in_use_count(tiny) + rte_mempool_in_use_count(usual) +
-		rte_mempool_in_use_count(large) + rte_mempool_in_use_count(priv);
-}
-
 static void
 set_up(void)
 {
-	unit_ring_set_up();
-	rtap_ring_close(&unit_ring);
-	unit_dev_init();
+	unit_queues_set_up();
 	txq = unit_txq_open(1024);
-	in_use = mbufs_in_use();
-}
-
-static void
-tear_down(void)
-{
-	unit_queues_close();
-	CU_ASSERT_EQUAL(mbufs_in_use(), in_use);
-	unit_ring_tear_down();
 }
 
 int
@@ -130,5 +110,5 @@ unit_tx_run(CU_TestInfo *tests)
 	priv = rte_pktmbuf_pool_create("priv", 3, 0, PRIV_LEN, 512, SOCKET_ID_ANY);
 	if (priv == NULL)
 		return EXIT_FAILURE;
-	return unit_ring_run(tests, set_up, tear_down);
+	return unit_ring_run(tests, set_up, unit_queues_tear_down);
 }

@@ -277,7 +277,8 @@ struct rtap_dev {
 	bool allmulticast;		/* to be switched off on close */
 	bool promiscuous_now;		/* in effect, by us or others; under the lock */
 	bool allmulticast_now;
-	uint32_t speed;			/* in Mb/s, as the kernel last reported it */
+	uint32_t speed;			/* in Mb/s, as the kernel last reported it; */
+	bool speed_due;			/* to be read, even if that is expensive */
 	uint16_t mtu;			/* of the interface, 0: not known; under the lock */
 	uint16_t mtu_asked;		/* by the application: queues must have room for it */
 	uint16_t mtu_room;		/* for which they have, or were said not to */
@@ -351,7 +352,13 @@ int rtap_mtu_configure(struct rte_eth_dev *dev, uint16_t mtu);
  * Say so if somebody else has changed it. Call it under the lock.
  */
 void rtap_mtu_follow(struct rte_eth_dev *dev, uint16_t mtu);
-/** Has the interface been deleted? Not if it is in another network namespace. */
+/**
+ * Has the interface been deleted? Not if it is in another network namespace. An attached file loses
+ * its device then and not before (tun_detach_all() of drivers/net/tun.c), whoever has the index or
+ * the name by now. Call it under the lock, which keeps files from being detached meanwhile.
+ */
+bool rtap_is_gone(const struct rtap_dev *rtap);
+/** The same for those who do not hold the lock. */
 int rtap_is_removed(struct rte_eth_dev *dev);
 int rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete);
 int rtap_set_link_up(struct rte_eth_dev *dev);
@@ -383,6 +390,8 @@ void rtap_filter_stop(struct rte_eth_dev *dev);
 int rtap_filter_update(struct rte_eth_dev *dev);
 /** The same for those who do not hold the lock. */
 int rtap_filter_apply(struct rte_eth_dev *dev);
+/** The same when the own address has become this one. */
+int rtap_filter_set_own(struct rte_eth_dev *dev, const struct rte_ether_addr *mac);
 int rtap_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint32_t index,
 		uint32_t pool);
 void rtap_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index);

@@ -25,23 +25,30 @@ rtap_link_update(struct rte_eth_dev *dev, int wait_to_complete __rte_unused)
 	int ret;
 
 	pthread_mutex_lock(&rtap->lock);
+	rtap->speed_due = true;
 	ret = rtap_follow_look(dev);
 	pthread_mutex_unlock(&rtap->lock);
 	return ret;
 }
 
-/*
- * An attached file without a device behind it, or one that is being detached right now: netlink
- * knows the difference.
- */
+bool
+rtap_is_gone(const struct rtap_dev *rtap)
+{
+	unsigned int flags;
+
+	return rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == -EBADFD;
+}
+
 int
 rtap_is_removed(struct rte_eth_dev *dev)
 {
-	const struct rtap_dev *rtap = rtap_dev(dev);
-	unsigned int flags;
+	struct rtap_dev *rtap = rtap_dev(dev);
+	bool gone;
 
-	return rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == -EBADFD &&
-		!rtap_link_exists(rtap->nl);
+	pthread_mutex_lock(&rtap->lock);
+	gone = rtap_is_gone(rtap);
+	pthread_mutex_unlock(&rtap->lock);
+	return gone;
 }
 
 /*
@@ -237,7 +244,7 @@ set_mac(const struct rtap_dev *rtap, const struct rte_ether_addr *mac)
 int
 rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 {
-	struct rte_ether_addr *own = &dev->data->mac_addrs[0];
+	const struct rte_ether_addr *own = &dev->data->mac_addrs[0];
 	struct rtap_dev *rtap = rtap_dev(dev);
 	int ret = 0;
 
@@ -246,10 +253,8 @@ rtap_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 		rtap_follow_look(dev);
 	else
 		ret = set_mac(rtap, mac);
-	if (ret == 0 && mac != own) {
-		*own = *mac;
-		ret = rtap_filter_update(dev);
-	}
+	if (ret == 0 && mac != own)
+		ret = rtap_filter_set_own(dev, mac);
 	pthread_mutex_unlock(&rtap->lock);
 	return ret;
 }

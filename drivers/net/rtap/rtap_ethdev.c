@@ -177,13 +177,29 @@ drain_files(const struct rtap_files *files)
 		rtap_tap_drain(files->fds[i]);
 }
 
+/*
+ * A removal before the application asks for the interrupt cannot be told by one: it is told by the
+ * call that asks. One that comes later finds the interrupt asked for.
+ */
+static int
+check_present(struct rte_eth_dev *dev)
+{
+	if (rtap_is_removed(dev) == 0)
+		return 0;
+	PMD_LOG(ERR, "%s: the interface is gone: close the port and create it again",
+		rtap_dev(dev)->ifname);
+	return -EIO;
+}
+
 static int
 rtap_dev_configure(struct rte_eth_dev *dev)
 {
 	struct rtap_dev *rtap = rtap_dev(dev);
 	int ret;
 
-	ret = configure_offloads(dev);
+	ret = check_present(dev);
+	if (ret == 0)
+		ret = configure_offloads(dev);
 	if (ret == 0)
 		ret = configure_napi(dev);
 	if (ret == 0)
@@ -221,6 +237,9 @@ rtap_dev_start(struct rte_eth_dev *dev)
 {
 	int ret;
 
+	ret = check_present(dev);
+	if (ret != 0)
+		return ret;
 	drain_files(&rtap_dev(dev)->files);
 	ret = rtap_queues_start(dev);
 	if (ret != 0)

@@ -27,6 +27,7 @@ static_assert(sizeof(struct rte_ether_addr) == RTE_ETHER_ADDR_LEN, "addresses fo
 static_assert(sizeof(((struct rte_vlan_filter_conf *)0)->ids) == RTAP_VLAN_WORDS * sizeof(uint64_t),
 	"ethdev and the program have the same idea of VLAN IDs");
 
+static const struct rte_ether_addr no_mac; /* in a free place */
 static const struct rte_ether_addr broadcast = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 
 static void
@@ -210,24 +211,75 @@ rtap_filter_close(struct rtap_dev *rtap)
 	rtap_vlan_program_unload(&rtap->filter.vlan);
 }
 
+/* Where it is in the list after the own address; or the first free place, for a zero address. */
+static struct rte_ether_addr *
+find_added(struct rte_eth_dev *dev, const struct rte_ether_addr *mac)
+{
+	struct rte_ether_addr *macs = dev->data->mac_addrs;
+	unsigned int i;
+
+	for (i = 1; i < RTAP_MAC_ADDRS; i++)
+		if (rte_is_same_ether_addr(&macs[i], mac))
+			return &macs[i];
+	return NULL;
+}
+
+/*
+ * ethdev wants each address in one place. One that the application has added, and that becomes the
+ * own, leaves the list, and returns to it with the next change: it is still asked for. If there is
+ * no place any more, there are so many that all are received.
+ */
+int
+rtap_filter_set_own(struct rte_eth_dev *dev, const struct rte_ether_addr *mac)
+{
+	struct rtap_filter *filter = &rtap_dev(dev)->filter;
+	struct rte_ether_addr *own = &dev->data->mac_addrs[0];
+	struct rte_ether_addr *added;
+
+	if (rte_is_same_ether_addr(own, mac))
+		return rtap_filter_update(dev);
+	added = filter->own_added ? find_added(dev, &no_mac) : NULL;
+	if (added != NULL)
+		*added = *own;
+	added = find_added(dev, mac);
+	filter->own_added = added != NULL;
+	if (added != NULL)
+		*added = no_mac;
+	*own = *mac;
+	dev->data->mac_pool_sel[0] = 0; /* so that ethdev passes on that this one is added */
+	return rtap_filter_update(dev);
+}
+
+/* The index of the own address is 0. */
 int
 rtap_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint32_t index,
 		uint32_t pool __rte_unused)
 {
-	int ret;
+	struct rtap_dev *rtap = rtap_dev(dev);
+	int ret = 0;
 
-	dev->data->mac_addrs[index] = *mac;
-	ret = rtap_filter_apply(dev);
-	if (ret != 0)
-		memset(&dev->data->mac_addrs[index], 0, sizeof(*mac));
+	pthread_mutex_lock(&rtap->lock);
+	if (index == 0) {
+		rtap->filter.own_added = true;
+	} else {
+		dev->data->mac_addrs[index] = *mac;
+		ret = rtap_filter_update(dev);
+		if (ret != 0)
+			dev->data->mac_addrs[index] = no_mac;
+	}
+	pthread_mutex_unlock(&rtap->lock);
 	return ret;
 }
 
 void
 rtap_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index)
 {
-	memset(&dev->data->mac_addrs[index], 0, sizeof(dev->data->mac_addrs[index]));
-	rtap_filter_apply(dev);
+	struct rtap_dev *rtap = rtap_dev(dev);
+
+	pthread_mutex_lock(&rtap->lock);
+	dev->data->mac_addrs[index] = no_mac;
+	rtap_filter_update(dev);
+	pthread_mutex_unlock(&rtap->lock);
 }
 
 static int

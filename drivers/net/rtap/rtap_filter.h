@@ -64,6 +64,7 @@ struct rtap_filter {
 	bool vlan_offered;		/* this process can load the program */
 	bool vlan_on;			/* the interface has it */
 	struct rtap_vlan_program vlan;
+	bool own_added;			/* the application has added what is the own address now */
 	uint16_t nb_mc;
 	struct rte_ether_addr mc[RTAP_MC_ADDRS];
 };

@@ -53,7 +53,7 @@ follow_modes(struct rtap_dev *rtap, const struct rtap_link_info *info)
 static void
 follow_mac(struct rte_eth_dev *dev)
 {
-	struct rte_ether_addr *mac = &dev->data->mac_addrs[0];
+	const struct rte_ether_addr *mac = &dev->data->mac_addrs[0];
 	struct rtap_dev *rtap = rtap_dev(dev);
 	struct rte_ether_addr now;
 
@@ -62,8 +62,7 @@ follow_mac(struct rte_eth_dev *dev)
 		return;
 	PMD_LOG(INFO, "%s: the MAC address is now " RTE_ETHER_ADDR_PRT_FMT, rtap->ifname,
 		RTE_ETHER_ADDR_BYTES(&now));
-	*mac = now;
-	rtap_filter_update(dev);
+	rtap_filter_set_own(dev, &now);
 	rtap->news = true;
 }
 
@@ -79,7 +78,20 @@ link_is_up(const struct rtap_dev *rtap, const struct rtap_link_info *info)
 		rtap_tap_get_flags(rtap_files_ctl(&rtap->files), &flags, NULL) == 0;
 }
 
-/* Somebody may have set the speed with ethtool. Out of sight, it is taken to be as it was. */
+/*
+ * Somebody may have set the speed with ethtool, which is not announced. To read it elsewhere takes
+ * a thread: so it is read if the application asks, or the link is another, and not for each
+ * announcement of something else. Out of sight, it is taken to be as it was.
+ */
+static void
+follow_speed(struct rtap_dev *rtap, const struct rtap_link_info *info, bool changed)
+{
+	if (!info->here && !changed && !rtap->speed_due)
+		return;
+	rtap_link_get_speed(rtap->nl, &rtap->speed);
+	rtap->speed_due = false;
+}
+
 static int
 follow_link(struct rte_eth_dev *dev, const struct rtap_link_info *info)
 {
@@ -87,12 +99,12 @@ follow_link(struct rte_eth_dev *dev, const struct rtap_link_info *info)
 	struct rte_eth_link link = {
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 		.link_autoneg = RTE_ETH_LINK_FIXED,
+		.link_status = link_is_up(rtap, info) ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN,
 	};
 
 	if (info != NULL)
-		rtap_link_get_speed(rtap->nl, &rtap->speed);
+		follow_speed(rtap, info, link.link_status != dev->data->dev_link.link_status);
 	link.link_speed = rtap->speed;
-	link.link_status = link_is_up(rtap, info) ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
 	return rte_eth_linkstatus_set(dev, &link);
 }
 
@@ -113,12 +125,13 @@ read_state(struct rte_eth_dev *dev, struct rtap_link_info *info)
 			break;
 		rtap->ifindex = info->ifindex;
 		rtap->netns = info->netns;
+		rtap->speed_due = true;
 		rtap_notify_watch(dev);
 	}
 	if (ret == 0)
 		rtap->where = info->here ? RTAP_HERE : RTAP_ELSEWHERE;
 	else
-		rtap->where = rtap_is_removed(dev) ? RTAP_REMOVED : RTAP_UNSEEN;
+		rtap->where = rtap_is_gone(rtap) ? RTAP_REMOVED : RTAP_UNSEEN;
 	return ret;
 }
 

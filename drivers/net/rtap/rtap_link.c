@@ -236,18 +236,6 @@ rtap_link_get(struct rtap_netlink *nl, struct rtap_link_info *info)
 	return ret == -EAGAIN ? -ENODEV : ret;
 }
 
-bool
-rtap_link_exists(struct rtap_netlink *nl)
-{
-	struct rtap_link_info info;
-	struct rtap_place place;
-
-	if (nl == NULL)
-		return false;
-	place = rtap_netlink_place(nl);
-	return get_link(nl, &place, NULL, &info) != -ENODEV;
-}
-
 void
 rtap_link_assume(struct rtap_netlink *nl, unsigned int ifindex)
 {

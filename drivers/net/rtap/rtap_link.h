@@ -71,8 +71,6 @@ int rtap_link_get_by_name(struct rtap_netlink *nl, const char *name,
 void rtap_link_assume(struct rtap_netlink *nl, unsigned int ifindex);
 
 int rtap_link_get(struct rtap_netlink *nl, struct rtap_link_info *info);
-/** Is there an interface where it was seen last, whatever the file says? */
-bool rtap_link_exists(struct rtap_netlink *nl);
 
 /** Set the interface flags (IFF_*) in mask to those in flags. */
 int rtap_link_set_flags(struct rtap_netlink *nl, unsigned int flags, unsigned int mask);
