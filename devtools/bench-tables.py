@@ -62,7 +62,7 @@ TRIALS = (
 )
 
 # Modes of the driver, compared with its default: name, test, case, metric
-MODES = ('rtap-rw', 'rtap-napi', 'rtap-sqpoll')
+MODES = ('rtap-rw', 'rtap-napi', 'rtap-sqpoll', 'rtap-sqpoll-queue', 'rtap-sqpoll-sndbuf')
 MODE_ROWS = (
     ('64 B into the kernel', 'tx', TX64, 'ns'),
     ('64 B into the kernel, CPU time', 'tx', TX64, 'cpu_ns'),
@@ -76,8 +76,7 @@ MODE_ROWS = (
     ('TCP, offloads all, CPU time', 'tcp', {'streams': 1, 'offload': 'all'}, 'cpu_s_per_gb'),
 )
 
-LATENCY_PATHS = ('rtap', 'rtap-rw', 'rtap-napi', 'rtap-sqpoll', 'net_tap', 'af_packet', 'af_xdp',
-                 'veth', 'loop-rw', 'loop-file')
+LATENCY_PATHS = ('rtap', *MODES, 'net_tap', 'af_packet', 'af_xdp', 'veth', 'loop-rw', 'loop-file')
 
 BUFFERS = (
     ('segments of 2 KiB', {**LRO, 'mbuf_room': 0}),

@@ -19,6 +19,11 @@ const struct path paths[] = {
 		.needs = TUN, .wants = NEEDS_URING },
 	{ "rtap-sqpoll", "net_rtap, and a kernel thread that submits", &dpdk_ops,
 		"net_rtap", "sqpoll=1", DPDK_OFFLOAD | DPDK_MODE, .needs = TUN_URING },
+	{ "rtap-sqpoll-queue", "rtap-sqpoll with a thread for each queue", &dpdk_ops,
+		"net_rtap", "sqpoll=queue", DPDK_OFFLOAD | DPDK_MODE, .needs = TUN_URING },
+	{ "rtap-sqpoll-sndbuf", "rtap-sqpoll with a send buffer of 1 MiB", &dpdk_ops,
+		"net_rtap", "sqpoll=1,sndbuf=1048576", DPDK_OFFLOAD | DPDK_MODE,
+		.needs = TUN_URING },
 	{ "net_tap", "DPDK's own TAP driver", &dpdk_ops, "net_tap", NULL, 0,
 		.needs = TUN | NEEDS_DRIVER },
 	{ "virtio_user", "net_virtio_user, vhost-net and a TAP", &dpdk_ops, "net_virtio_user",
@@ -66,7 +71,8 @@ const unsigned int nb_paths = RTE_DIM(paths);
 
 #define PEERS "rtap rtap-rw net_tap af_packet af_xdp"
 /* Modes of the driver that cost a second CPU, where they might pay */
-#define MODES " rtap-napi rtap-sqpoll"
+#define SQPOLL " rtap-sqpoll rtap-sqpoll-queue"
+#define MODES " rtap-napi" SQPOLL " rtap-sqpoll-sndbuf"
 #define LOOPS " loop-rw loop-uring loop-file loop-buf"
 #define TX_TRIALS " loop-sqpoll loop-ringfd loop-skip loop-hdrlen loop-sndbuf"
 #define RX_TRIALS " loop-sqpoll loop-link loop-multi"
@@ -132,7 +138,7 @@ const struct bench_case cases[] = {
 	{ SET_BENCH, &test_tx, { 64, 32, 2, .to = TO_OTHER }, PEERS LOOPS " loop-steer" },
 	{ SET_BENCH, &test_tx, { 64, 32, 4, .to = TO_OTHER }, PEERS LOOPS " loop-steer" },
 
-	{ SET_BENCH, &test_rx, { 64, 32, 1 }, PEERS " rtap-sqpoll" LOOPS RX_TRIALS, true },
+	{ SET_BENCH, &test_rx, { 64, 32, 1 }, PEERS SQPOLL LOOPS RX_TRIALS, true },
 	{ SET_BENCH, &test_rx, { 512, 32, 1 }, PEERS LOOPS },
 	{ SET_BENCH, &test_rx, { 1514, 32, 1 }, PEERS LOOPS, true },
 	{ SET_BENCH, &test_rx, { 9018, 32, 1 }, PEERS LOOPS },
@@ -159,9 +165,9 @@ const struct bench_case cases[] = {
 	{ SET_BENCH, &test_load, { 64, 32, 1 }, PEERS LOOPS, true },
 	{ SET_BENCH, &test_load, { 1514, 32, 1 }, PEERS LOOPS },
 
-	{ SET_BENCH, &test_idle, { 64, 32, 1 }, PEERS " rtap-sqpoll" LOOPS " loop-sqpoll", true },
+	{ SET_BENCH, &test_idle, { 64, 32, 1 }, PEERS SQPOLL LOOPS " loop-sqpoll", true },
 
-	{ SET_BENCH, &test_wake, { 64, 32, 1 }, PEERS " rtap-sqpoll loop-rw loop-file", true },
+	{ SET_BENCH, &test_wake, { 64, 32, 1 }, PEERS SQPOLL " loop-rw loop-file", true },
 
 	{ SET_BENCH, &test_rtt, { 64, 32, 1 }, PAIR_PATHS, true },
 	{ SET_BENCH, &test_tcp, { 1514, 32, 1, .streams = 1 }, PAIR_PATHS },

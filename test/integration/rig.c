@@ -219,11 +219,13 @@ rig_sysctl(const char *name, const char *value)
 void
 rig_init_namespace(int argc, char **argv)
 {
+	bool per_queue;
 	size_t i;
 
-	CHECK(argc == 2, "usage: %s uring|rw|sqpoll", argv[0]);
-	rig_sqpoll = strcmp(argv[1], "sqpoll") == 0;
-	rig_io = rig_sqpoll ? "uring,sqpoll=1" : argv[1];
+	CHECK(argc == 2, "usage: %s uring|rw|sqpoll|sqpoll_queue", argv[0]);
+	per_queue = strcmp(argv[1], "sqpoll_queue") == 0;
+	rig_sqpoll = per_queue || strcmp(argv[1], "sqpoll") == 0;
+	rig_io = per_queue ? "uring,sqpoll=queue" : rig_sqpoll ? "uring,sqpoll=1" : argv[1];
 	if (geteuid() != 0)
 		rig_skip("needs root");
 	need_tun();

@@ -97,6 +97,16 @@ wait_for 30 reachable || die "no way from near to far"
 pings_pass 10 0.2 "asleep"
 testpmd_quit
 
+# The same, and writes in chains.
+testpmd_start --vdev="$(vdev 0 $args,sndbuf=65536)" --vdev="$(vdev 1 $args,sndbuf=65536)"
+addresses near tap0 1
+far_join
+pmd start >/dev/null
+wait_for 30 reachable || die "no way from near to far"
+pings_pass 10 0.2 "asleep, with a limited send buffer"
+pings_pass 100 0.002 "a limited send buffer"
+testpmd_quit
+
 # A thread for each queue that runs.
 io=uring,sqpoll=queue
 testpmd_start --vdev="$(vdev 0 $args)" --vdev="$(vdev 1 $args)" -- --rxq=1 --txq=2

@@ -411,7 +411,7 @@ napi_apply(struct rtap_dev *rtap, enum rtap_napi_mode before)
 		ret = rtap_tap_set_sndbuf(rtap_files_ctl(&rtap->files), napi->sndbuf);
 	if (ret != 0)
 		return ret;
-	/* With SQPOLL, to keep order is to hold packets back: only for who asks for the limit. */
+	/* With SQPOLL, to keep order is to wait in bursts: only for who asks for the limit. */
 	rtap->caps.ordered = (rtap->caps.sqpoll ? napi->sndbuf_asked : napi->sndbuf) != 0;
 	PMD_LOG(INFO, "%s: " RTAP_ARG_NAPI "=%s%s, %u CPUs, %u lcores", rtap->ifname,
 		napi->asked == RTAP_NAPI_AUTO ? "auto, which means " : "",

@@ -447,7 +447,6 @@ rtap_tx_queue_setup(struct rte_eth_dev *dev, uint16_t queue_id, uint16_t nb_desc
 static void
 txq_close(struct rtap_txq *txq)
 {
-	rtap_sqpoll_tx_last(txq);
 	rtap_ring_close(&txq->ring);
 	rtap_sqpoll_tx_flush(txq);
 }

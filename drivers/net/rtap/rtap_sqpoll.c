@@ -25,6 +25,9 @@
  */
 #define RTAP_CHAIN_MAX 8
 
+/* How long a burst waits for the chain before its packets: many times what the kernel needs. */
+#define RTAP_CHAIN_US 100
+
 /*
  * The thread
  */
@@ -462,6 +465,7 @@ struct rtap_tx_posted {
 	uint32_t tail;
 	uint32_t mask;
 	uint32_t nb_refused;
+	bool stalled;		/* the chain on its way was waited for in vain */
 	uint32_t iov_head;
 	uint32_t iov_tail;
 	uint32_t nb_iovs;
@@ -595,87 +599,112 @@ txq_accept(struct rtap_txq *txq, struct rte_mbuf *m)
 	return true;
 }
 
-/* Queue up to n of those that are to be posted, linked or not. */
+/* Queue those that are to be posted. The writes of a chain wait for room in the kernel. */
 static void
-txq_put(struct rtap_txq *txq, unsigned int n, unsigned int link)
+txq_put(struct rtap_txq *txq)
 {
 	unsigned int file = rte_atomic_load_explicit(&txq->file, rte_memory_order_acquire);
 	struct rtap_tx_posted *posted = txq->posted;
 	struct io_uring_sqe *sqe = NULL;
 
-	for (; n > 0 && posted->next != posted->tail; posted->next++) {
+	for (; posted->next != posted->tail; posted->next++) {
 		uint32_t idx = posted->next & posted->mask;
 
 		if (unlikely(posted->descs[idx].m == NULL))
 			continue;
 		posted->descs[idx].file = file;
 		sqe = ring_put(&txq->ring, file, IORING_OP_WRITEV, idx);
-		sqe->flags |= link;
-		n--;
+		if (unlikely(txq->ring.caps.ordered)) {
+			sqe->flags |= IOSQE_IO_HARDLINK;
+			sqe->rw_flags = 0;
+		}
 	}
 	if (likely(sqe != NULL))
-		sqe->flags &= ~link; /* the last one ends a chain */
+		sqe->flags &= ~IOSQE_IO_HARDLINK; /* the last one ends a chain */
 }
 
-/*
- * Post what is to be posted, unless some that came before have been refused. With chains, nothing
- * before the results of the last one are there: what was refused comes first in the next.
- */
+/* Packets are flushed if the thread is lost. */
 static void
-txq_post(struct rtap_txq *txq)
+txq_submit(struct rtap_txq *txq)
 {
-	struct rtap_tx_posted *posted = txq->posted;
-
-	if (posted->next == posted->tail || posted->nb_refused != 0)
-		return;
-	if (unlikely(txq->ring.caps.ordered)) {
-		if (posted->done != posted->next)
-			return;
-		txq_put(txq, RTAP_CHAIN_MAX, IOSQE_IO_LINK);
-	} else {
-		txq_put(txq, UINT_MAX, 0);
-	}
 	rtap_sqpoll_submit(&txq->ring);
 	if (unlikely(!ring_posts(&txq->ring)))
 		rtap_sqpoll_tx_flush(txq);
 }
 
-/*
- * Get the results of all that is posted, and wait until the thread has taken the cancellations,
- * too: with one in front of it, the next chain would be cut. False: it does not take them.
- */
-static bool
-txq_settle(struct rtap_txq *txq)
+/* Post what is to be posted, unless some that came before have been refused. */
+static void
+txq_post(struct rtap_txq *txq)
 {
-	unsigned int i;
+	const struct rtap_tx_posted *posted = txq->posted;
 
-	if (!ring_posts(&txq->ring))
-		return false;
-	rtap_sqpoll_drain(&txq->ring);
-	for (i = 0; i < RTAP_WAIT_TURNS; i++) {
-		if (io_uring_sq_ready(&txq->ring.uring) == 0)
-			return true;
-		rte_delay_us_sleep(RTAP_WAIT_US);
-	}
-	return false;
+	if (posted->next == posted->tail || posted->nb_refused != 0)
+		return;
+	txq_put(txq);
+	txq_submit(txq);
 }
 
-/* As long as the kernel takes something of each chain. */
-void
-rtap_sqpoll_tx_last(struct rtap_txq *txq)
+/* Take over packets while there is room for them, also in the next chain. Returns how many. */
+static uint16_t
+txq_take(struct rtap_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	const struct rtap_tx_posted *posted = txq->posted;
+	const struct rtap_ring_caps *caps = &txq->ring.caps;
+	uint32_t room = UINT32_MAX;
+	uint16_t n = 0;
+
+	if (unlikely(caps->ordered))
+		room = caps->sqpoll_fd < 0 ? RTAP_BURST_MAX : RTAP_CHAIN_MAX;
+	while (n < nb_pkts && posted->tail - posted->next < room && txq_accept(txq, pkts[n]))
+		n++;
+	return n;
+}
+
+/*
+ * Wait until no chain is on its way; false: that takes too long. One that waits for room in the
+ * kernel is waited for once, not by each burst.
+ */
+static bool
+txq_await(struct rtap_txq *txq)
 {
 	struct rtap_tx_posted *posted = txq->posted;
-	uint32_t head;
+	struct rtap_ring *ring = &txq->ring;
+	uint64_t end;
 
-	if (posted == NULL || !txq->ring.caps.ordered)
-		return;
-	do {
-		head = posted->head;
-		if (!txq_settle(txq))
-			return;
-		txq_finish(txq, UINT_MAX);
+	if (ring->posted > 0 && !posted->stalled) {
+		end = rte_rdtsc() + rte_get_tsc_hz() / US_PER_S * RTAP_CHAIN_US;
+		do {
+			rte_pause();
+			ring_reap(ring);
+		} while (ring->posted > 0 && rte_rdtsc() < end);
+	}
+	posted->stalled = ring->posted > 0;
+	if (unlikely(posted->stalled)) {
+		if (io_uring_sq_ready(&ring->uring) > 0)
+			txq_submit(txq); /* not begun: is the thread lost? */
+		return false;
+	}
+	txq_finish(txq, UINT_MAX);
+	return true;
+}
+
+/*
+ * Chain by chain, and only as much as can be posted now: what is taken over must not depend on
+ * another call to leave.
+ */
+static uint16_t
+txq_send_chains(struct rtap_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	uint16_t n = 0, taken;
+
+	while (n < nb_pkts && txq_await(txq)) {
+		taken = txq_take(txq, &pkts[n], nb_pkts - n);
 		txq_post(txq);
-	} while (posted->head != head);
+		n += taken;
+		if (taken == 0 || !ring_posts(&txq->ring))
+			break;
+	}
+	return n;
 }
 
 void
@@ -696,22 +725,25 @@ rtap_sqpoll_tx_flush(struct rtap_txq *txq)
 	posted->done = posted->next = posted->tail;
 	posted->iov_head = posted->iov_tail;
 	posted->nb_refused = 0;
+	posted->stalled = false;
 }
 
 uint16_t
 rtap_sqpoll_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct rtap_txq *txq = queue;
-	uint16_t n = 0;
+	uint16_t n;
 
 	if (unlikely(!ring_posts(&txq->ring)))
 		return rtap_tx_burst(queue, pkts, nb_pkts);
 	ring_reap(&txq->ring);
 	txq_finish(txq, UINT_MAX);
-	while (n < nb_pkts && txq_accept(txq, pkts[n]))
-		n++;
-	txq->stats.backpressure += nb_pkts - n;
+	if (unlikely(txq->ring.caps.ordered))
+		n = txq_send_chains(txq, pkts, nb_pkts);
+	else
+		n = txq_take(txq, pkts, nb_pkts);
 	txq_post(txq);
+	txq->stats.backpressure += nb_pkts - n;
 	return n;
 }
 

@@ -11,9 +11,10 @@
  * Theory of operation
  *
  * Requests are posted: written to memory that is shared with a kernel thread, which carries them
- * out in order and writes their results to shared memory as well. A burst never waits for it;
- * what it posts is reaped by a later one. The thread falls asleep when it finds nothing to do
- * for a while, and says so in a flag. Waking it is the one system call that a burst may make.
+ * out in order and writes their results to shared memory as well. A burst does not wait for them,
+ * but between chains of writes, see below; what it posts is reaped by a later one. The thread
+ * falls asleep when it finds nothing to do for a while, and says so in a flag. Waking it is the
+ * one system call that a burst may make.
  *
  * One thread serves all queues of a port. It belongs to a ring that carries no request and lives
  * as long as the port, so that queues may come and go. Or each queue has a thread, which belongs to
@@ -31,10 +32,12 @@
  * that were, by the next call on the queue. No other is posted before that.
  *
  * Those that were posted together with it may overtake it, if the kernel finds room in the middle.
- * Where that must not be (caps.ordered), one chain of linked writes is posted at a time: what the
- * kernel refuses cancels the rest of its chain, and the next one begins with it. So of what was
- * accepted while a chain was on its way, nothing leaves before another call on the queue, or
- * before it is stopped.
+ * Where that must not be (caps.ordered), one chain of linked writes is posted at a time. The kernel
+ * does not refuse these, but waits for room, and begins a write when it is done with the one
+ * before, whether that succeeded or not. A burst takes only what it can post: it waits a little for
+ * the chain before its packets, and what has to wait any longer stays with the caller. So what was
+ * taken leaves without another call. It is refused only if its file was exchanged, which happens
+ * when an Rx queue stops, or by kernels that give up to wait; then it is posted again as above.
  *
  * When the thread is lost, which the kernel says when it is to be woken, the queue goes on with
  * an ordinary ring. Packets that may or may not have been written are counted as write_errors.
@@ -133,9 +136,6 @@ uint16_t rtap_sqpoll_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_p
 
 /** Allocate room for the posted packets of a queue, which has nb_desc. Returns 0 or -ENOMEM. */
 int rtap_sqpoll_tx_setup(struct rtap_txq *txq, unsigned int socket_id);
-
-/** Send what is held back behind a chain, as far as the kernel takes it: the queue stops. */
-void rtap_sqpoll_tx_last(struct rtap_txq *txq);
 
 /** Count and free all packets; the ring is closed or an ordinary one. */
 void rtap_sqpoll_tx_flush(struct rtap_txq *txq);
