@@ -21,8 +21,13 @@ KERNEL = 'veth'
 WIDE = 0.15
 
 
-def tcp(streams, direction, offload):
-    return {'streams': streams, 'direction': direction, 'offload': offload}
+def tcp_rows(streams, direction, offload):
+    """Throughput, and what one stream costs."""
+    name = f"TCP, {streams} stream{'s' if streams > 1 else ''} {direction}, {offload}"
+    case = {'streams': streams, 'direction': direction, 'offload': offload}
+    yield name, 'tcp', case, 'gbps', 'Gb/s', 2, True
+    if streams == 1 and direction == 'up':
+        yield '', 'tcp', case, 'cpu_s_per_gb', 'CPU s/GB', 2, False
 
 
 # What is measured: name, test, case, metric, unit, digits, whether ratios are of it
@@ -49,17 +54,8 @@ ROWS = (
     ('there and back', 'rtt', {}, 'p50_us', 'us', 0, True),
     ('there and back, 99 %', 'rtt', {}, 'p99_us', 'us', 0, False),
     ('there and back, 99.9 %', 'rtt', {}, 'p999_us', 'us', 0, False),
-    ('TCP, 1 stream up, off', 'tcp', tcp(1, 'up', 'off'), 'gbps', 'Gb/s', 2, True),
-    ('', 'tcp', tcp(1, 'up', 'off'), 'cpu_s_per_gb', 'CPU s/GB', 2, False),
-    ('TCP, 1 stream up, csum', 'tcp', tcp(1, 'up', 'csum'), 'gbps', 'Gb/s', 2, True),
-    ('TCP, 1 stream up, all', 'tcp', tcp(1, 'up', 'all'), 'gbps', 'Gb/s', 2, True),
-    ('', 'tcp', tcp(1, 'up', 'all'), 'cpu_s_per_gb', 'CPU s/GB', 2, False),
-    ('TCP, 1 stream both, all', 'tcp', tcp(1, 'both', 'all'), 'gbps', 'Gb/s', 2, True),
-    ('TCP, 4 streams up, off', 'tcp', tcp(4, 'up', 'off'), 'gbps', 'Gb/s', 2, True),
-    ('TCP, 4 streams up, csum', 'tcp', tcp(4, 'up', 'csum'), 'gbps', 'Gb/s', 2, False),
-    ('TCP, 4 streams up, all', 'tcp', tcp(4, 'up', 'all'), 'gbps', 'Gb/s', 2, True),
-    ('TCP, 4 streams both, off', 'tcp', tcp(4, 'both', 'off'), 'gbps', 'Gb/s', 2, False),
-    ('TCP, 4 streams both, all', 'tcp', tcp(4, 'both', 'all'), 'gbps', 'Gb/s', 2, True),
+    *(row for streams in (1, 4) for direction in ('up', 'down', 'both')
+      for offload in ('off', 'csum', 'all') for row in tcp_rows(streams, direction, offload)),
     ('under load, there and back', 'rrul', {}, 'p50_us', 'us', 0, True),
     ('under load, 99 %', 'rrul', {}, 'p99_us', 'us', 0, False),
     ('added by the load', 'rrul', {}, 'added_us', 'us', 0, False),

@@ -43,7 +43,7 @@ selftest_report(const struct path *path, const char *what, bool ok, const char *
 {
 	va_list args;
 
-	printf("%-7s %-12s %s: ", ok ? "ok" : "FAILED", path->name, what);
+	printf("%-7s %-18s %s: ", ok ? "ok" : "FAILED", path->name, what);
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
@@ -56,7 +56,7 @@ selftest_report(const struct path *path, const char *what, bool ok, const char *
 void
 selftest_skip(const struct path *path, const char *what, const char *why)
 {
-	printf("skipped %-12s %s: %s\n", path->name, what, why);
+	printf("skipped %-18s %s: %s\n", path->name, what, why);
 	fflush(stdout);
 }
 

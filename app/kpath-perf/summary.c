@@ -357,15 +357,15 @@ list_path(const struct path *path, bool tell)
 {
 	const struct availability *a = available(path);
 
-	printf("  %-12s %s (%s)\n", path->name, path->what, path_kind_names[path_kind(path)]);
+	printf("  %-18s %s (%s)\n", path->name, path->what, path_kind_names[path_kind(path)]);
 	if (!tell)
 		return;
 	if (a->why != NULL)
-		printf("  %-12s does not run here: %s\n", "", a->why);
+		printf("  %-18s does not run here: %s\n", "", a->why);
 	else if (a->note != NULL)
-		printf("  %-12s runs in another way: %s\n", "", a->note);
+		printf("  %-18s runs in another way: %s\n", "", a->note);
 	if (a->how != NULL)
-		printf("  %-12s to get it: %s\n", "", a->how);
+		printf("  %-18s to get it: %s\n", "", a->how);
 }
 
 void

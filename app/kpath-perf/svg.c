@@ -103,7 +103,9 @@ path_colour(const struct path *path)
 {
 	static const char * const colours[][2] = {
 		/* what names begin with; the first that fits counts */
-		{ "rtap-rw", "#f0a060" }, { "rtap-napi", "#a34a00" }, { "rtap-sqpoll", "#e87f7f" },
+		{ "rtap-rw", "#f0a060" }, { "rtap-napi", "#a34a00" },
+		{ "rtap-sqpoll-queue", "#b84a4a" }, { "rtap-sqpoll-sndbuf", "#f2b0a0" },
+		{ "rtap-sqpoll", "#e87f7f" },
 		{ "rtap", "#d55e00" },
 		{ "net_tap", "#0072b2" }, { "tap", "#0072b2" },
 		{ "virtio", "#009e73" }, { "vhost", "#009e73" },

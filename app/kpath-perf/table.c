@@ -64,7 +64,7 @@ table_case(const struct measured *measured)
 	char words[128];
 
 	params_print(words, sizeof(words), c);
-	printf("\n%s: %s%s%s\n%-12s", c->test->name, c->test->what, words[0] != '\0' ? "; " : "",
+	printf("\n%s: %s%s%s\n%-18s", c->test->name, c->test->what, words[0] != '\0' ? "; " : "",
 		words, "");
 	for (m = 0; m < M_MAX; m++)
 		if (is_measured(measured, m))
@@ -74,7 +74,7 @@ table_case(const struct measured *measured)
 		const struct series *s = &measured->series[i];
 		struct summary sum = summarize(s, primary);
 
-		printf("%-12s", s->path->name);
+		printf("%-18s", s->path->name);
 		if (sum.n == 0) {
 			printf(" %s\n", s->why != NULL ? s->why : "nothing arrived");
 			continue;
