@@ -125,27 +125,32 @@ test_prepare_tso(void)
 	}
 }
 
-/* A short frame is padded, and the padding is not part of the packet: IP knows the length. */
+/*
+ * A short frame is padded, and the padding is not part of the packet: IP knows the length. A
+ * packet that is too short to be segmented is such a frame.
+ */
 static void
 test_prepare_padded(void)
 {
-	static const struct unit_frame_spec *spec;
+	static const struct {
+		uint64_t flags;
+		uint8_t proto;
+	} cases[] = {
+		{ TCP_CKSUM, IPPROTO_TCP }, { TCP_SEG, IPPROTO_TCP },
+		{ UDP_CKSUM, IPPROTO_UDP }, { UDP_SEG, IPPROTO_UDP },
+	};
 	unsigned int i;
 
-	for (i = 0; i < NB_SHAPES; i++) {
-		struct rte_mbuf *m;
-		uint32_t l4;
+	for (i = 0; i < NB_SHAPES * RTE_DIM(cases); i++) {
+		uint32_t padding;
 
-		spec = &shapes[i];
-		build(spec, IPPROTO_UDP, 1);
-		l4 = frame.l2_len + frame.l3_len;
-		memset(&frame.data[frame.len], 0, 17);
-		frame.len += 17;
-		m = tx_mbuf(ip_flag() | UDP_CKSUM);
-		UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m, tun) == 0, i);
-		UNIT_ASSERT_AT(unit_get16(rte_pktmbuf_mtod_offset(m, uint8_t *, l4 + 6)) ==
-			unit_phdr_sum(&frame, 9), i);
-		rte_pktmbuf_free(m);
+		for (padding = 0; padding < 18; padding++) {
+			build(&shapes[i / RTE_DIM(cases)], cases[i % RTE_DIM(cases)].proto, 1);
+			memset(&frame.data[frame.len], 0, padding);
+			frame.len += padding;
+			UNIT_ASSERT_AT(prepares(ip_flag() | cases[i % RTE_DIM(cases)].flags,
+				i * 771), i * 100 + padding);
+		}
 	}
 }
 

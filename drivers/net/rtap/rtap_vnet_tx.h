@@ -407,7 +407,7 @@ rtap_vnet_tx_prepare(struct rte_mbuf *m, unsigned int tun)
 			return ret;
 	}
 
-	len = (m->ol_flags & RTAP_TX_SEG) != 0 ? m->pkt_len - l4_start :
+	len = hdr.v1.gso_type != VIRTIO_NET_HDR_GSO_NONE ? m->pkt_len - l4_start :
 		rtap_vnet_l4_len(l3, ipv4, m->l3_len);
 	sum = rtap_vnet_phdr_sum(l3, ipv4,
 		csum_offset == RTAP_TCP_CSUM_OFFSET ? IPPROTO_TCP : IPPROTO_UDP, len);
