@@ -157,6 +157,52 @@ test_oversize_tso(void)
 	CU_ASSERT_EQUAL(txq->stats.oversize, 1);
 }
 
+/* A packet that is one segment is not segmented, so it is a frame like any other. */
+static void
+test_one_segment(void)
+{
+	static const struct {
+		uint32_t payload;
+		uint16_t segsz;
+		bool sent, tso;
+	} cases[] = {
+		{ 100, 1460, true, false },
+		{ 1460, 1460, true, false },
+		{ 1461, 1461, false, false },
+		{ 1461, 1460, true, true },
+		{ 5000, 8000, false, false },
+		{ 5000, 5000, false, false },
+		{ 5000, 4999, true, true },
+	};
+	uint64_t tso = 0, csum = 0, oversize = 0;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		struct rte_mbuf *m;
+		uint32_t head;
+		ssize_t ret;
+
+		build(&(struct unit_frame_spec){ .ip = 4, .proto = IPPROTO_TCP,
+			.payload = cases[i].payload });
+		m = chain(2000, 2000);
+		ask_ip_csum(m);
+		m->ol_flags |= TCP_SEG;
+		m->l4_len = 20;
+		m->tso_segsz = cases[i].segsz;
+		UNIT_ASSERT_AT(rtap_tx_prepare(txq, &m, 1) == cases[i].sent, i);
+		CU_ASSERT_EQUAL(rtap_tx_burst(txq, &m, 1), 1);
+		ret = recv(unit_peer, &head, sizeof(head), MSG_TRUNC);
+		UNIT_ASSERT_AT(ret == (cases[i].sent ? (ssize_t)(frame.len + RTAP_VNET_HDR_LEN) :
+			-1), i);
+		tso += cases[i].tso;
+		csum += cases[i].sent && !cases[i].tso;
+		oversize += !cases[i].sent;
+		UNIT_ASSERT_AT(txq->stats.tso == tso, i);
+		UNIT_ASSERT_AT(txq->stats.csum == csum, i);
+		UNIT_ASSERT_AT(txq->stats.oversize == oversize, i);
+	}
+}
+
 /*
  * Bursts
  */
@@ -501,6 +547,7 @@ main(void)
 		{ "bad among good", test_bad_among_good },
 		{ "oversize", test_oversize },
 		{ "oversize, TSO", test_oversize_tso },
+		{ "TSO of one segment", test_one_segment },
 		{ "bursts", test_bursts },
 		{ "few descriptors", test_few_descriptors },
 		{ "back-pressure", test_back_pressure },

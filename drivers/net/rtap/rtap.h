@@ -113,7 +113,7 @@ struct rtap_tx_stats {
 	uint64_t bytes;
 	struct rtap_frame_stats frames;
 	uint64_t tso;		/* packets, TCP or UDP, that the kernel was asked to segment */
-	uint64_t csum;		/* packets whose TCP or UDP checksum it was asked to finish */
+	uint64_t csum;		/* others whose TCP or UDP checksum it was asked to finish */
 	uint64_t ip_csum;	/* packets whose IPv4 header checksum the driver computed */
 	uint64_t bad_offload;	/* dropped: offload not supported or header lengths wrong */
 	uint64_t oversize;	/* dropped: larger than the MTU, and not to be segmented */

@@ -39,12 +39,12 @@
 static bool
 is_oversize(const struct rte_mbuf *m, uint16_t mtu)
 {
-	uint32_t max;
+	uint32_t max = (uint32_t)mtu + RTE_ETHER_HDR_LEN;
 
-	if ((m->ol_flags & RTAP_TX_SEG) != 0)
-		return m->pkt_len > RTAP_FRAME_MAX;
-	max = (uint32_t)mtu + RTE_ETHER_HDR_LEN;
-	return m->pkt_len > max && m->pkt_len > max + rtap_vnet_nb_tags(m) * RTE_VLAN_HLEN;
+	if (likely(m->pkt_len <= max))
+		return false;
+	return m->pkt_len > (rtap_vnet_tx_is_gso(m) ? RTAP_FRAME_MAX :
+		max + rtap_vnet_nb_tags(m) * RTE_VLAN_HLEN);
 }
 
 /* May the first segment of this packet be written to? */
@@ -207,6 +207,7 @@ rtap_txq_count(struct rtap_txq *txq, const struct rtap_req *req, const struct rt
 		unsigned int file)
 {
 	struct rtap_tx_stats *stats = &txq->stats;
+	bool gso;
 
 	if (unlikely(!req_sent(req)))
 		return txq_failed(txq, req, file);
@@ -215,8 +216,9 @@ rtap_txq_count(struct rtap_txq *txq, const struct rtap_req *req, const struct rt
 	rtap_frame_count(&stats->frames, m);
 	if (likely(!rtap_vnet_tx_needs_offload(m)))
 		return false;
-	stats->tso += (m->ol_flags & RTAP_TX_SEG) != 0;
-	stats->csum += (m->ol_flags & RTE_MBUF_F_TX_L4_MASK) != 0;
+	gso = rtap_vnet_tx_is_gso(m);
+	stats->tso += gso;
+	stats->csum += !gso && (m->ol_flags & (RTE_MBUF_F_TX_L4_MASK | RTAP_TX_SEG)) != 0;
 	stats->ip_csum += (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0;
 	return false;
 }

@@ -223,10 +223,18 @@ rtap_vnet_tx_tunnel_gso(const struct rte_mbuf *m, struct rtap_vnet_hdr *hdr)
 }
 
 /*
- * Ask for segmentation, unless there is but one segment: the kernel may take a packet for several
- * because its TCP options do not fit, find that it is one, and drop it; and it forgets the outer
- * checksum of a tunnel then.
+ * Is the kernel to segment the packet? Not if there is but one segment: the kernel may take a
+ * packet for several because its TCP options do not fit, find that it is one, and drop it; and it
+ * forgets the outer checksum of a tunnel then.
  */
+static inline bool
+rtap_vnet_tx_is_gso(const struct rte_mbuf *m)
+{
+	return (m->ol_flags & RTAP_TX_SEG) != 0 &&
+		m->pkt_len > rtap_vnet_l4_start(m) + m->l4_len + m->tso_segsz;
+}
+
+/* Ask for segmentation, if there is more than one segment. */
 static inline int
 rtap_vnet_tx_gso(const struct rte_mbuf *m, struct rtap_vnet_hdr *hdr)
 {
@@ -239,7 +247,7 @@ rtap_vnet_tx_gso(const struct rte_mbuf *m, struct rtap_vnet_hdr *hdr)
 	    (udp ? m->l4_len != sizeof(struct rte_udp_hdr) :
 	     m->l4_len < sizeof(struct rte_tcp_hdr)))
 		return -EINVAL;
-	if (m->pkt_len - hdr_len <= m->tso_segsz)
+	if (!rtap_vnet_tx_is_gso(m))
 		return 0;
 
 	if (udp)
