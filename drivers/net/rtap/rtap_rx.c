@@ -218,7 +218,8 @@ slot_check(struct rtap_rxq *rxq, unsigned int idx)
 		/* A buffer that is not where the pool's memory is: read the ordinary way. */
 		if (res == -EFAULT)
 			rtap_ring_forget_memory(&rxq->ring);
-		rxq->stats.read_errors++;
+		/* Without a device there is nothing to read: rtap_ring_set_gone(). */
+		rxq->stats.read_errors += res != -EBADFD;
 		return false;
 	}
 	if (unlikely((uint32_t)res >= room)) {
