@@ -107,6 +107,58 @@ test_poor_pool(void)
 }
 
 /*
+ * After a full burst, all slots have mbufs. The application keeps what it gets, one by one: it gets
+ * all that the pool has, but for what is less than the room for a frame.
+ */
+static void
+check_used_up(struct rte_mempool *pool, uint64_t offloads)
+{
+	static struct rte_mbuf *held[NB_MBUFS];
+	unsigned int n, i, segs, nb_held = 0;
+	uint32_t seq, next = 0;
+
+	rxq = unit_rxq_open(pool, NB_MBUFS, offloads);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rxq);
+	segs = rte_atomic_load_explicit(&rxq->segs, rte_memory_order_relaxed);
+	for (seq = 0; seq < 200; seq++)
+		CU_ASSERT_FATAL(put(seq, 60));
+	while (next < seq) {
+		n = rtap_rx_burst(rxq, pkts, BURST);
+		CU_ASSERT_FATAL(n > 0);
+		rte_pktmbuf_free_bulk(pkts, n);
+		next += n;
+	}
+	for (n = 1; n > 0; seq++) {
+		CU_ASSERT_FATAL(put(seq, 60));
+		n = rtap_rx_burst(rxq, pkts, BURST);
+		for (i = 0; i < n; i++, next++) {
+			UNIT_ASSERT_AT(is_frame(pkts[i], next, 60), next);
+			UNIT_ASSERT_AT(pkts[i]->data_off == RTE_PKTMBUF_HEADROOM, next);
+			held[nb_held++] = pkts[i];
+		}
+		UNIT_ASSERT_AT(n > 0 || rxq->stats.nombuf > 0, next);
+	}
+	CU_ASSERT_EQUAL(nb_held, NB_MBUFS - segs + 1);
+	CU_ASSERT_EQUAL(rte_mempool_avail_count(pool), 0);
+	rte_pktmbuf_free_bulk(held, nb_held);
+	/* And large ones, in mbufs that have been elsewhere. */
+	CU_ASSERT(take(next, 60));
+	for (next = seq; next < seq + 100; next++)
+		UNIT_ASSERT_AT(goes_through(next, 1500), next);
+	unit_queues_close();
+	rxq = NULL;
+}
+
+static void
+test_used_up(void)
+{
+	check_used_up(usual, 0);
+	check_used_up(small, SCATTER);
+	set_mtu(9000);
+	check_used_up(odd, SCATTER);
+}
+
+/*
  * Queue in use
  */
 
@@ -383,6 +435,7 @@ main(void)
 		{ "bad among good", test_bad_among_good },
 		{ "empty pool", test_empty_pool },
 		{ "poor pool", test_poor_pool },
+		{ "used up pool", test_used_up },
 		{ "mixed sizes", test_mixed_sizes },
 		{ "MTU grows", test_mtu_grows },
 		{ "descriptors", test_descriptors },

@@ -56,20 +56,46 @@ rtap_rx_frame_max(const struct rte_eth_dev *dev, uint16_t mtu)
  * Buffers
  */
 
-/* Take an mbuf; when the pool runs low, whatever it has left will do. */
+/*
+ * Take an mbuf back from the last slot that has one, of those behind slot idx. These are to be
+ * filled later than it, and hold no results.
+ */
 static struct rte_mbuf *
-rxq_get_mbuf(struct rtap_rxq *rxq)
+rxq_take_back(struct rtap_rxq *rxq, unsigned int idx)
 {
+	struct rtap_rx_slot *slot;
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	for (i = rxq->nb_slots - 1; i > idx; i--) {
+		slot = &rxq->slots[i];
+		if (slot->first == slot->last)
+			continue;
+		m = rxq->mbufs[i * rxq->stride + --slot->last];
+		rte_pktmbuf_reset_headroom(m);
+		return m;
+	}
+	return NULL;
+}
+
+/*
+ * Take an mbuf for slot idx. When the pool runs low, whatever it has left will do, and when it is
+ * empty what the queue itself holds: all of that is used up before nothing is received.
+ */
+static struct rte_mbuf *
+rxq_get_mbuf(struct rtap_rxq *rxq, unsigned int idx)
+{
+	struct rte_mbuf *m;
 	unsigned int n;
 
 	for (n = RTAP_RX_STOCK; rxq->nb_stock == 0 && n > 0; n /= 2)
 		if (rte_pktmbuf_alloc_bulk(rxq->pool, rxq->stock, n) == 0)
 			rxq->nb_stock = n;
-	if (unlikely(rxq->nb_stock == 0)) {
-		rxq->stats.nombuf++;
-		return NULL;
-	}
-	return rxq->stock[--rxq->nb_stock];
+	if (likely(rxq->nb_stock > 0))
+		return rxq->stock[--rxq->nb_stock];
+	m = rxq_take_back(rxq, idx);
+	rxq->stats.nombuf += m == NULL;
+	return m;
 }
 
 /* The mbufs [from, to) of a slot are new: have the read go there. */
@@ -109,7 +135,7 @@ slot_put_bulk(struct rtap_rxq *rxq, unsigned int idx, unsigned int from, unsigne
 static bool
 slot_put(struct rtap_rxq *rxq, unsigned int idx, unsigned int pos)
 {
-	struct rte_mbuf *m = rxq_get_mbuf(rxq);
+	struct rte_mbuf *m = rxq_get_mbuf(rxq, idx);
 
 	if (unlikely(m == NULL))
 		return false;
