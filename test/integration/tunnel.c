@@ -37,6 +37,7 @@ static FILE *tcpdump;
 struct tunnel {
 	bool ipv6;		/* outside */
 	bool geneve;
+	bool gpe;		/* called VXLAN-GPE, which the kernel neither knows nor needs to */
 	bool csum;		/* in the outer UDP header */
 	struct packet inner;
 	uint16_t segsz;		/* 0: no segmentation */
@@ -143,7 +144,8 @@ ask_for_offload(struct rte_mbuf *m, const struct tunnel *tunnel)
 	m->outer_l2_len = RTE_ETHER_HDR_LEN;
 	m->outer_l3_len = tunnel->ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
 	m->l2_len = inner_start(tunnel) - m->outer_l2_len - m->outer_l3_len + RTE_ETHER_HDR_LEN;
-	m->ol_flags |= tunnel->geneve ? RTE_MBUF_F_TX_TUNNEL_GENEVE : RTE_MBUF_F_TX_TUNNEL_VXLAN;
+	m->ol_flags |= tunnel->geneve ? RTE_MBUF_F_TX_TUNNEL_GENEVE :
+		tunnel->gpe ? RTE_MBUF_F_TX_TUNNEL_VXLAN_GPE : RTE_MBUF_F_TX_TUNNEL_VXLAN;
 	m->ol_flags |= tunnel->ipv6 ? RTE_MBUF_F_TX_OUTER_IPV6 :
 		RTE_MBUF_F_TX_OUTER_IPV4 | RTE_MBUF_F_TX_OUTER_IP_CKSUM;
 	if (tunnel->csum)
@@ -297,6 +299,7 @@ tunnels_tx(bool geneve, bool to_device, bool segment)
 		for (j = 0; j < 2 * last; j++) {
 			tunnel.inner.payload_len = lens[j / 2];
 			tunnel.inner.udp = !segment && j % 4 < 2;
+			tunnel.gpe = !segment && j % 3 == 1;
 			tunnel_tx(&tunnel, j % 2 == 0 ? BY_PREPARE : BY_APPLICATION, j % 3 == 0);
 		}
 	}

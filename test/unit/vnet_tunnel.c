@@ -16,9 +16,10 @@
 #define OUTER_UDP_CKSUM RTE_MBUF_F_TX_OUTER_UDP_CKSUM
 #define VXLAN RTE_MBUF_F_TX_TUNNEL_VXLAN
 #define GENEVE RTE_MBUF_F_TX_TUNNEL_GENEVE
-#define GRE RTE_MBUF_F_TX_TUNNEL_GRE
+#define IPIP RTE_MBUF_F_TX_TUNNEL_IPIP
 
-#define SHIM 8U
+/* Between the outer headers and the inner ones. */
+static uint32_t shim = 8;
 
 static const unsigned int all = RTAP_TUN_F_USO | RTAP_TUN_F_TUNNEL;
 
@@ -28,7 +29,7 @@ static struct unit_frame outer;
 static uint32_t
 inner_at(void)
 {
-	return outer.l2_len + outer.l3_len + outer.l4_len + SHIM;
+	return outer.l2_len + outer.l3_len + outer.l4_len + shim;
 }
 
 /* Right in every field. */
@@ -39,7 +40,7 @@ tunnel_build(const struct unit_frame_spec *shape, unsigned int ip, uint8_t proto
 	uint32_t at;
 
 	build(shape, proto, payload);
-	spec.payload = SHIM + frame.len;
+	spec.payload = shim + frame.len;
 	unit_frame_build(&outer, &spec);
 	memcpy(&outer.data[inner_at()], frame.data, frame.len);
 	at = unit_l4_csum_at(&outer);
@@ -47,12 +48,35 @@ tunnel_build(const struct unit_frame_spec *shape, unsigned int ip, uint8_t proto
 	unit_put16(&outer.data[at], unit_l4_csum(&outer));
 }
 
+/* An IP packet in another. */
+static void
+ipip_build(const struct unit_frame_spec *shape, uint8_t proto, uint32_t payload)
+{
+	const struct unit_frame_spec spec = { .ip = 4, .proto = IPPROTO_UDP };
+	uint8_t *l3;
+
+	build(shape, proto, payload);
+	frame.len -= frame.l2_len;
+	memmove(frame.data, &frame.data[frame.l2_len], frame.len);
+	frame.l2_len = 0;
+	unit_frame_build(&outer, &spec);
+	outer.l4_len = 0;
+	shim = 0;
+	outer.len = inner_at() + frame.len;
+	memcpy(&outer.data[inner_at()], frame.data, frame.len);
+	l3 = &outer.data[outer.l2_len];
+	unit_put16(l3 + 2, outer.len - outer.l2_len);
+	l3[9] = frame.ip == 4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+	unit_put16(l3 + 10, 0);
+	unit_put16(l3 + 10, unit_csum(l3, outer.l3_len, 0));
+}
+
 static void
 describe(struct rte_mbuf *m)
 {
 	m->outer_l2_len = outer.l2_len;
 	m->outer_l3_len = outer.l3_len;
-	m->l2_len = outer.l4_len + SHIM + frame.l2_len;
+	m->l2_len = outer.l4_len + shim + frame.l2_len;
 	m->l3_len = frame.l3_len;
 	m->l4_len = frame.l4_len;
 	m->tso_segsz = 1000;
@@ -184,14 +208,35 @@ test_csum(void)
 	rte_pktmbuf_free(m);
 }
 
+/* The kernel finishes a checksum anywhere, and segments in two kinds of tunnel. */
+static void
+test_others(void)
+{
+	static const uint64_t others[] = {
+		RTE_MBUF_F_TX_TUNNEL_GRE, RTE_MBUF_F_TX_TUNNEL_IPIP,
+		RTE_MBUF_F_TX_TUNNEL_MPLSINUDP, RTE_MBUF_F_TX_TUNNEL_VXLAN_GPE,
+		RTE_MBUF_F_TX_TUNNEL_GTP, RTE_MBUF_F_TX_TUNNEL_IP, RTE_MBUF_F_TX_TUNNEL_UDP,
+	};
+	struct rtap_vnet_hdr hdr;
+	struct rte_mbuf *m;
+	unsigned int i;
+
+	tunnel_build(&shapes[0], 4, IPPROTO_TCP, 3000);
+	for (i = 0; i < RTE_DIM(others); i++) {
+		m = mbuf(others[i] | TCP_CKSUM);
+		UNIT_ASSERT_AT(rtap_vnet_tx(m, &hdr, 0) == 0 && asks_csum(&hdr), i);
+		UNIT_ASSERT_AT(hdr.v1.gso_type == 0, i);
+		UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m, 0) == 0, i);
+		m->ol_flags ^= TCP_CKSUM | TCP_SEG;
+		UNIT_ASSERT_AT(rtap_vnet_tx(m, &hdr, all) == -ENOTSUP, i);
+		UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m, all) == -ENOTSUP, i);
+		rte_pktmbuf_free(m);
+	}
+}
+
 static void
 test_unsupported(void)
 {
-	static const uint64_t others[] = {
-		GRE, RTE_MBUF_F_TX_TUNNEL_IPIP, RTE_MBUF_F_TX_TUNNEL_MPLSINUDP,
-		RTE_MBUF_F_TX_TUNNEL_VXLAN_GPE, RTE_MBUF_F_TX_TUNNEL_GTP,
-		RTE_MBUF_F_TX_TUNNEL_IP, RTE_MBUF_F_TX_TUNNEL_UDP,
-	};
 	static const struct {
 		uint64_t flags;
 		unsigned int tun;
@@ -210,14 +255,6 @@ test_unsupported(void)
 	unsigned int i;
 
 	tunnel_build(&shapes[0], 4, IPPROTO_TCP, 3000);
-	for (i = 0; i < RTE_DIM(others); i++) {
-		m = mbuf(others[i] | TCP_CKSUM);
-		UNIT_ASSERT_AT(rtap_vnet_tx(m, &hdr, all) == -ENOTSUP, i);
-		m->ol_flags ^= TCP_CKSUM | TCP_SEG;
-		UNIT_ASSERT_AT(rtap_vnet_tx(m, &hdr, all) == -ENOTSUP, i);
-		UNIT_ASSERT_AT(rtap_vnet_tx_prepare(m, all) == -ENOTSUP, i);
-		rte_pktmbuf_free(m);
-	}
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		m = mbuf(cases[i].flags);
 		UNIT_ASSERT_AT(rtap_vnet_tx(m, &hdr, cases[i].tun) == cases[i].ret, i);
@@ -245,6 +282,13 @@ test_bad_lengths(void)
 		{ IPV4 | TCP_SEG | VXLAN | OUTER4, 14, 20, 8, 20, 200, 0 },
 		{ IPV4 | TCP_SEG | VXLAN | OUTER4, 14, 20, 0, 20, 200, -EINVAL },
 		{ IPV4 | TCP_SEG | VXLAN | OUTER4, 14, 20, 127, 20, 200, -EINVAL },
+		{ IPV4 | TCP_CKSUM | VXLAN | OUTER4 | OUTER_UDP_CKSUM, 14, 20, 7, 20, 99, -EINVAL },
+		{ IPV4 | TCP_CKSUM | VXLAN | OUTER4 | OUTER_UDP_CKSUM, 14, 20, 0, 20, 99, -EINVAL },
+		{ IPV4 | IP_CKSUM | VXLAN | OUTER4 | OUTER_UDP_CKSUM, 14, 20, 0, 20, 200, -EINVAL },
+		{ IPV4 | TCP_CKSUM | IPIP | OUTER4, 0, 0, 0, 20, 200, -EINVAL },
+		{ IPV4 | IP_CKSUM | IPIP | OUTER4, 0, 0, 0, 20, 200, -EINVAL },
+		{ IPV4 | TCP_CKSUM, 14, 20, 0, 20, 200, -EINVAL },
+		{ IPV4 | TCP_CKSUM | IPIP | OUTER4, 14, 20, 0, 20, 200, 0 },
 		{ OUTER4 | OUTER_UDP_CKSUM, 14, 20, 0, 0, 42, 0 },
 		{ OUTER4 | OUTER_UDP_CKSUM, 14, 20, 0, 0, 41, -EINVAL },
 		{ OUTER6 | OUTER_UDP_CKSUM, 14, 40, 0, 0, 62, 0 },
@@ -364,6 +408,28 @@ test_edit(void)
 	}
 }
 
+/* The inner IP header right behind the outer one. */
+static void
+test_edit_ipip(void)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < 4 * NB_SHAPES; i++) {
+		const struct unit_frame_spec *shape = &shapes[i / 4];
+		uint64_t flags = IPIP | OUTER_IP_CKSUM | (shape->ip == 4 ? IP_CKSUM : 0);
+
+		if (shape->ip_extra > 200)
+			continue;
+		for (j = 0; j < 40; j++) {
+			ipip_build(shape, (i & 1) != 0 ? IPPROTO_TCP : IPPROTO_UDP, 100 + j);
+			flags |= (i & 1) != 0 ? TCP_CKSUM : UDP_CKSUM;
+			UNIT_ASSERT_AT(comes_right(flags, outer.len, 0, (i & 2) != 0),
+				i * 100 + j);
+		}
+	}
+	shim = 8;
+}
+
 /* Headers of odd length: the inner sum belongs in the other halves of the outer one. */
 static void
 test_edit_odd(void)
@@ -475,7 +541,7 @@ static void
 test_anything(void)
 {
 	static const uint64_t flags[] = { IPV4, IPV6, OUTER4, OUTER6, IP_CKSUM, TCP_CKSUM,
-		UDP_CKSUM, TCP_SEG, UDP_SEG, OUTER_IP_CKSUM, OUTER_UDP_CKSUM, VXLAN, GENEVE, GRE,
+		UDP_CKSUM, TCP_SEG, UDP_SEG, OUTER_IP_CKSUM, OUTER_UDP_CKSUM, VXLAN, GENEVE, IPIP,
 		0, 0 };
 	uint32_t state = 815;
 	unsigned int i, j, edits = 0;
@@ -522,9 +588,11 @@ main(void)
 		{ "one segment only", test_one_segment },
 		{ "tags to be inserted", test_tags },
 		{ "checksum", test_csum },
+		{ "other tunnels", test_others },
 		{ "unsupported", test_unsupported },
 		{ "bad lengths", test_bad_lengths },
 		{ "edit checksums", test_edit },
+		{ "edit IP in IP", test_edit_ipip },
 		{ "edit with headers of odd length", test_edit_odd },
 		{ "edit a checksum of 0", test_edit_zero },
 		{ "prepare segmentation", test_prepare_gso },

@@ -40,6 +40,9 @@
 /* There is an outer header, and outer_l2_len and outer_l3_len count. */
 #define RTAP_TX_OUTER (RTAP_TX_OUTER_IP_MASK | RTAP_TX_OUTER_CKSUM | RTE_MBUF_F_TX_TUNNEL_MASK)
 
+/* l2_len and l3_len count. */
+#define RTAP_TX_INNER (RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK | RTAP_TX_SEG)
+
 /* What is in front of L4 if it is to be edited. Only IPv6 extension headers may exceed that. */
 #define RTAP_TX_L4_START_MAX (2 * RTAP_L2_L3_MAX)
 
@@ -60,7 +63,7 @@ rtap_vnet_outer_l4_start(const struct rte_mbuf *m)
 	return (uint32_t)m->outer_l2_len + m->outer_l3_len;
 }
 
-/* In a tunnel, l2_len is what there is between the outer and the inner IP packet. */
+/* In a tunnel, l2_len is what there is between the outer and the inner IP packet, if anything. */
 static inline uint32_t
 rtap_vnet_l3_start(const struct rte_mbuf *m)
 {
@@ -118,22 +121,14 @@ rtap_vnet_csum_offset(uint64_t ol_flags)
 	}
 }
 
-/* Can the kernel segment in this tunnel, and the driver fill in checksums? */
+/* Can the kernel segment in this tunnel? */
 static inline bool
-rtap_vnet_tunnel_supported(uint64_t ol_flags, unsigned int tun)
+rtap_vnet_tunnel_has_gso(uint64_t ol_flags, unsigned int tun)
 {
-	const bool seg = (ol_flags & RTAP_TX_SEG) != 0;
+	const uint64_t tunnel = ol_flags & RTE_MBUF_F_TX_TUNNEL_MASK;
 
-	switch (ol_flags & RTE_MBUF_F_TX_TUNNEL_MASK) {
-	case RTE_MBUF_F_TX_TUNNEL_VXLAN:
-	case RTE_MBUF_F_TX_TUNNEL_GENEVE:
-		return !seg || ((tun & RTAP_TUN_F_TUNNEL) != 0 &&
-			(ol_flags & RTE_MBUF_F_TX_UDP_SEG) == 0);
-	case 0:
-		return !seg;
-	default:
-		return false;
-	}
+	return (tun & RTAP_TUN_F_TUNNEL) != 0 && (ol_flags & RTE_MBUF_F_TX_UDP_SEG) == 0 &&
+		(tunnel == RTE_MBUF_F_TX_TUNNEL_VXLAN || tunnel == RTE_MBUF_F_TX_TUNNEL_GENEVE);
 }
 
 static inline bool
@@ -166,7 +161,8 @@ rtap_vnet_outer_fits(const struct rte_mbuf *m)
 		end += sizeof(struct rte_udp_hdr);
 	}
 	return m->outer_l2_len >= RTE_ETHER_HDR_LEN && m->outer_l3_len >= l3_min &&
-		end <= m->pkt_len && (m->l2_len == 0 || rtap_vnet_l3_start(m) >= end);
+		end <= m->pkt_len &&
+		((m->ol_flags & RTAP_TX_INNER) == 0 || rtap_vnet_l3_start(m) >= end);
 }
 
 /* Are these offloads that the driver advertised, with lengths that make sense? */
@@ -181,7 +177,7 @@ rtap_vnet_tx_check(const struct rte_mbuf *m, unsigned int tun)
 	if ((flags & RTAP_TX_TAGS) != 0 && m->pkt_len < RTE_ETHER_HDR_LEN)
 		return -EINVAL;
 	if ((flags & RTAP_TX_OUTER) != 0) {
-		if (!rtap_vnet_tunnel_supported(flags, tun))
+		if ((flags & RTAP_TX_SEG) != 0 && !rtap_vnet_tunnel_has_gso(flags, tun))
 			return -ENOTSUP;
 		if ((flags & (RTAP_TX_OUTER_CKSUM | RTAP_TX_SEG)) != 0 && !rtap_vnet_outer_fits(m))
 			return -EINVAL;
@@ -189,7 +185,7 @@ rtap_vnet_tx_check(const struct rte_mbuf *m, unsigned int tun)
 			return -EINVAL;
 	}
 	if ((flags & RTE_MBUF_F_TX_IP_CKSUM) != 0 &&
-	    (m->l2_len == 0 || !rtap_vnet_is_ipv4_len(m->l3_len) ||
+	    (rtap_vnet_l3_start(m) == 0 || !rtap_vnet_is_ipv4_len(m->l3_len) ||
 	     rtap_vnet_l4_start(m) > m->pkt_len || (flags & RTE_MBUF_F_TX_IPV6) != 0))
 		return -EINVAL;
 	return 0;
@@ -308,7 +304,7 @@ rtap_vnet_tx(const struct rte_mbuf *m, struct rtap_vnet_hdr *hdr, unsigned int t
 	if (csum_offset < 0)
 		return csum_offset;
 	l4_start = rtap_vnet_l4_start(m);
-	if (m->l2_len == 0 || m->l3_len == 0 ||
+	if (l4_start == m->l3_len || m->l3_len == 0 ||
 	    l4_start + csum_offset + sizeof(uint16_t) > m->pkt_len)
 		return -EINVAL;
 	hdr->v1.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
