@@ -161,7 +161,7 @@ test_bad(void)
 	CU_ASSERT_EQUAL(rxq->stats.bad_header, 64 * 3);
 }
 
-/* A burst of none leaves all, and a queue that stops gives the mbufs back. */
+/* A burst of none leaves all, and a queue that stops gives the mbufs back, and says so. */
 static void
 test_stop(void)
 {
@@ -177,6 +177,9 @@ test_stop(void)
 	CU_ASSERT_EQUAL(rtap_rx_queue_start(&unit_dev, 0), 0);
 	CU_ASSERT(goes_through(40, 60));
 	CU_ASSERT_EQUAL(rxq->stats.packets, 2);
+	CU_ASSERT_EQUAL(rxq->stats.discarded, 39);
+	CU_ASSERT_EQUAL(rtap_rx_queue_stop(&unit_dev, 0), 0);
+	CU_ASSERT_EQUAL(rxq->stats.discarded, 39);
 }
 
 /* Frames that were read ahead stay as they are while the room for others grows. */

@@ -361,13 +361,14 @@ test_rx_idle(void)
 static void
 test_rx_stop(void)
 {
-	unsigned int turn, i;
+	unsigned int turn, i, nb_put = 0, left = 0;
 	struct rte_mbuf *m;
 	uint32_t seq = 0;
 
 	for (turn = 0; turn < 50; turn++) {
 		for (i = 0; i < turn; i++)
 			CU_ASSERT_FATAL(put(seq + i));
+		nb_put += turn;
 		for (i = 0; i < turn % 4; i++) {
 			if (rtap_sqpoll_rx_burst(rxq, &m, 1) == 1)
 				rte_pktmbuf_free(m);
@@ -376,9 +377,11 @@ test_rx_stop(void)
 		CU_ASSERT_EQUAL(in_use(), 0);
 		CU_ASSERT_EQUAL(rtap_sqpoll_rx_burst(rxq, &m, 1), 0);
 		while (recv(unit_fd, &i, 1, 0) > 0)
-			;
+			left++;
+		UNIT_ASSERT_AT(rxq->stats.packets + rxq->stats.discarded + left == nb_put, turn);
 		CU_ASSERT_EQUAL_FATAL(rtap_rx_queue_start(&unit_dev, 0), 0);
 		CU_ASSERT_FATAL(put(seq) && take(seq, 1));
+		nb_put++;
 		seq += 100;
 	}
 }

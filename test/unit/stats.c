@@ -213,6 +213,8 @@ test_offloads(void)
 	CU_ASSERT_EQUAL(xstat("rx_csum_none_packets"), 2);
 	CU_ASSERT_EQUAL(xstat("rx_ip_csum_bad_packets"), 1);
 	CU_ASSERT_EQUAL(xstat("rx_lro_packets"), 0);
+	rxq->stats.discarded += 5;
+	CU_ASSERT_EQUAL(xstat("rx_discarded_packets"), 5);
 
 	m = unit_mbuf_frame(pool, &frame);
 	m->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;

@@ -105,6 +105,7 @@ struct rtap_rx_stats {
 	uint64_t bad_header;	/* dropped: virtio-net header or frame makes no sense */
 	uint64_t truncated;	/* dropped: larger than the buffers; the MTU grew a moment ago */
 	uint64_t read_errors;	/* reads that failed, other than for lack of packet or device */
+	uint64_t discarded;	/* packets read ahead, which the queue held when it stopped */
 	uint64_t nombuf;	/* buffers that neither pool nor queue could give */
 };
 

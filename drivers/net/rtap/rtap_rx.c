@@ -186,11 +186,24 @@ rtap_rxq_fill(struct rtap_rxq *rxq, unsigned int first, unsigned int n)
 	return i - first;
 }
 
+/* The packets among the results of the slots [from, to): reads that failed are none. */
+static unsigned int
+rxq_nb_packets(const struct rtap_rxq *rxq, unsigned int from, unsigned int to)
+{
+	unsigned int i, n = 0;
+
+	for (i = from; i < to; i++)
+		n += rxq->reqs[i].res >= 0;
+	return n;
+}
+
 void
 rtap_rxq_free_mbufs(struct rtap_rxq *rxq)
 {
 	unsigned int i;
 
+	rxq->stats.discarded += rxq_nb_packets(rxq, rxq->ahead, rxq->ahead_end) +
+		rxq_nb_packets(rxq, rxq->nb_taken, rxq->nb_posted);
 	for (i = 0; i < rxq->nb_slots; i++) {
 		struct rtap_rx_slot *slot = &rxq->slots[i];
 
@@ -422,18 +435,6 @@ rxq_read_ahead(struct rtap_rxq *rxq)
 		rtap_ring_arm(&rxq->ring);
 }
 
-/* Reads that failed are among the results, and are no packets. */
-static int
-rxq_count_ahead(const struct rtap_rxq *rxq)
-{
-	unsigned int i;
-	int n = 0;
-
-	for (i = rxq->ahead; i < rxq->ahead_end; i++)
-		n += rxq->reqs[i].res >= 0;
-	return n;
-}
-
 int
 rtap_rx_queue_count(void *queue)
 {
@@ -441,7 +442,7 @@ rtap_rx_queue_count(void *queue)
 
 	rxq_read_ahead(rxq);
 	rtap_intr_set_ready(rxq, rtap_rxq_is_ahead(rxq));
-	return rxq_count_ahead(rxq);
+	return rxq_nb_packets(rxq, rxq->ahead, rxq->ahead_end);
 }
 
 /* Descriptors beyond the slots never have a buffer that a packet could be read into. */
@@ -452,7 +453,8 @@ rtap_rx_descriptor_status(void *queue, uint16_t offset)
 
 	if (offset >= rxq->nb_desc)
 		return -EINVAL;
-	if (offset < rxq_count_ahead(rxq) || offset < rtap_rx_queue_count(rxq))
+	if (offset < rxq_nb_packets(rxq, rxq->ahead, rxq->ahead_end) ||
+	    offset < rtap_rx_queue_count(rxq))
 		return RTE_ETH_RX_DESC_DONE;
 	return offset < rxq->nb_slots ? RTE_ETH_RX_DESC_AVAIL : RTE_ETH_RX_DESC_UNAVAIL;
 }

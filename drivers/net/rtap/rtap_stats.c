@@ -215,6 +215,7 @@ static const struct {
 	X("rx_bad_header_errors", rx.bad_header),
 	X("rx_truncated_errors", rx.truncated),
 	X("rx_read_errors", rx.read_errors),
+	X("rx_discarded_packets", rx.discarded),
 	X("rx_system_calls", rx_ring.enters),
 	X("rx_polls_armed", rx_ring.arms),
 	X("rx_ring_handovers", rx_ring.handovers),
