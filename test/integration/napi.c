@@ -25,6 +25,8 @@
 #define NB_MBUF 4096
 #define SYSFS_CPUS "/sys/devices/system/cpu/online"
 #define OUR_CPUS "/tmp/cpus"
+/* What mac=fixed gives to net_rtap0. */
+#define FIXED_MAC "02:64:74:61:70:30"
 
 static struct rte_mempool *pool;
 static struct port port;
@@ -284,35 +286,68 @@ read_only(void)
 	CHECK(mount(NULL, "/sys", NULL, MS_REMOUNT | MS_BIND, NULL) == 0, "mount");
 }
 
-/* A TAP of somebody else's, with NAPI. */
+/* A TAP of somebody else's with NAPI, and with the index and the address of ours. */
 static void
-make_stranger(void)
+make_stranger(unsigned int ifindex)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_NAPI };
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
+	CHECK_OK(ioctl(fd, TUNSETIFINDEX, &ifindex));
 	rte_strlcpy(ifr.ifr_name, ifname, sizeof(ifr.ifr_name));
 	CHECK_OK(ioctl(fd, TUNSETIFF, &ifr)); /* which is there to the end */
+	rig_run("ip link set %s address " FIXED_MAC, ifname);
 }
 
-/* The same where it shows another namespace with an interface of that name. */
+static int
+open_namespace(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	CHECK(fd >= 0, "no namespace");
+	return fd;
+}
+
+/* Indexes of a namespace are given out in order. */
+static unsigned int
+next_index(void)
+{
+	unsigned int last;
+
+	rig_run("ip tuntap add dev last mode tap");
+	last = if_nametoindex("last");
+	rig_run("ip link del last");
+	return last + 1;
+}
+
+/* The same where it shows another namespace with an interface that looks like ours. */
 static void
 other_namespace(void)
 {
+	int home = open_namespace(), away;
+	unsigned int index;
 	char args[64];
 
 	rig_case("sysfs is another namespace's");
-	snprintf(args, sizeof(args), "iface=%s,napi=threaded", ifname);
-	make_stranger();
 	CHECK(unshare(CLONE_NEWNET) == 0, "unshare");
 	CHECK(rig_sysctl("ipv6/conf/default/disable_ipv6", "1"), "sysctl");
+	away = open_namespace();
+	index = next_index();
+	CHECK(setns(home, CLONE_NEWNET) == 0, "setns");
+	make_stranger(index);
+	CHECK(setns(away, CLONE_NEWNET) == 0, "setns");
+
+	snprintf(args, sizeof(args), "iface=%s,mac=fixed,napi=threaded", ifname);
 	CHECK(port_try_attach("net_rtap0", args) < 0, "another interface was taken for ours");
 	CHECK(if_nametoindex(ifname) == 0, "an interface is left behind");
+	CHECK(next_index() == index + 2, "ours had another index");
 	attach("napi=auto");
 	set_up(2, 0);
 	expect_choice(false);
 	port_close(&port);
 	CHECK(sysfs(ifname, "threaded") == 0, "another interface was changed");
+	close(home);
+	close(away);
 }
 
 /*

@@ -367,8 +367,10 @@ tap_init(struct rtap_dev *rtap, const struct rtap_devargs *args, const char *dev
 	ret = tap_init_info(rtap);
 	if (ret == 0)
 		ret = rtap_tap_set_settings(fd, &rtap_tap_settings);
-	if (ret == 0)
+	if (ret == 0) {
+		rtap_napi_find(rtap);
 		ret = rtap_tap_set_carrier(fd, false);
+	}
 	if (ret == 0)
 		ret = tap_init_mac(rtap, args, device);
 	if (ret == 0)
@@ -433,9 +435,7 @@ rtap_iface_open(struct rtap_dev *rtap, const struct rtap_devargs *args, const ch
 		if (args->nb_fds == 0)
 			return ret;
 	}
-	rtap->napi.asked = args->napi;
-	rtap->napi.sndbuf_asked = args->sndbuf;
-	rtap_napi_choose(rtap, false);
+	rtap_napi_open(rtap, args->napi, args->sndbuf);
 	ret = args->nb_fds > 0 ? given_open(rtap, args) : tap_open(rtap, args->iface);
 	if (ret == 0)
 		ret = tap_init_io(rtap, args);

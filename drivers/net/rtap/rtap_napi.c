@@ -111,6 +111,17 @@ set_mode(struct rtap_dev *rtap, enum rtap_napi_mode mode)
 }
 
 void
+rtap_napi_open(struct rtap_dev *rtap, enum rtap_napi_mode mode, uint32_t sndbuf)
+{
+	rtap->napi = (struct rtap_napi){
+		.asked = mode,
+		.sndbuf_asked = sndbuf,
+		.dir = -ENOENT,
+	};
+	rtap_napi_choose(rtap, false);
+}
+
+void
 rtap_napi_choose(struct rtap_dev *rtap, bool large)
 {
 	enum rtap_napi_mode mode = rtap->napi.asked;
@@ -119,13 +130,6 @@ rtap_napi_choose(struct rtap_dev *rtap, bool large)
 		mode = rtap_napi_threads_pay(nb_cpus_online(), rte_lcore_count(), large) &&
 			sysfs_is_writable() ? RTAP_NAPI_THREADED : RTAP_NAPI_OFF;
 	set_mode(rtap, mode);
-}
-
-/* Can files with NAPI be had instead of those without, and the other way round? */
-static bool
-files_can_change(const struct rtap_files *files)
-{
-	return files->multi_queue && !files->given;
 }
 
 /* The kernel tells of the file that was opened first (tun_set_iff()); all should be alike. */
@@ -205,22 +209,20 @@ attr_set(int dir, const char *name, uint32_t value)
 
 /*
  * Is this our interface's directory? /sys shows the network namespace of the process that mounted
- * it, where the name and even the index may be another's.
+ * it, where the name, the index and the address may be another's. But whoever has the file can
+ * switch the carrier, of which the kernel counts the changes. Afterwards it is off.
  */
 static bool
 dir_is_ours(const struct rtap_dev *rtap, int dir)
 {
-	struct rte_ether_addr mac, ours;
-	char text[32];
-	uint32_t ifindex;
+	int fd = rtap_files_ctl(&rtap->files);
+	uint32_t ifindex, before, after;
 
-	if (attr_get(dir, "ifindex", &ifindex) != 0 || ifindex != rtap->ifindex ||
-	    attr_read(dir, "address", text, sizeof(text)) != 0)
-		return false;
-	text[strcspn(text, "\n")] = '\0';
-	return rte_ether_unformat_addr(text, &mac) == 0 &&
-		rtap_tap_get_mac(rtap_files_ctl(&rtap->files), &ours) == 0 &&
-		rte_is_same_ether_addr(&mac, &ours);
+	return attr_get(dir, "ifindex", &ifindex) == 0 && ifindex == rtap->ifindex &&
+		rtap_tap_set_carrier(fd, true) == 0 &&
+		attr_get(dir, "carrier_changes", &before) == 0 &&
+		rtap_tap_set_carrier(fd, false) == 0 &&
+		attr_get(dir, "carrier_changes", &after) == 0 && after == before + 1;
 }
 
 static int
@@ -237,6 +239,23 @@ dir_open(const struct rtap_dev *rtap)
 		return dir;
 	close(dir);
 	return -ENOENT;
+}
+
+/* Can files with NAPI be had instead of those without, and the other way round? */
+static bool
+files_can_change(const struct rtap_files *files)
+{
+	return files->multi_queue && !files->given;
+}
+
+void
+rtap_napi_find(struct rtap_dev *rtap)
+{
+	struct rtap_napi *napi = &rtap->napi;
+
+	if (napi->mode == RTAP_NAPI_THREADED ||
+	    (napi->asked == RTAP_NAPI_AUTO && files_can_change(&rtap->files)))
+		napi->dir = dir_open(rtap);
 }
 
 static const char *
@@ -299,21 +318,15 @@ static int
 threads_on(struct rtap_dev *rtap)
 {
 	struct rtap_napi *napi = &rtap->napi;
-	int dir, ret;
+	int ret;
 
 	if (napi->changed)
 		return 0;
-	dir = dir_open(rtap);
-	if (dir < 0)
-		return dir;
-	ret = attrs_change(dir, napi->found);
-	if (ret != 0) {
-		close(dir);
-		return ret;
-	}
-	napi->dir = dir;
-	napi->changed = true;
-	return 0;
+	if (napi->dir < 0)
+		return napi->dir;
+	ret = attrs_change(napi->dir, napi->found);
+	napi->changed = ret == 0;
+	return ret;
 }
 
 /*
@@ -355,8 +368,9 @@ rtap_napi_put_back(struct rtap_dev *rtap)
 void
 rtap_napi_close(struct rtap_dev *rtap)
 {
-	if (rtap->napi.changed)
+	if (rtap->napi.dir >= 0)
 		close(rtap->napi.dir);
+	rtap->napi.dir = -ENOENT;
 	rtap->napi.changed = false;
 }
 

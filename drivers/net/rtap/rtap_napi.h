@@ -15,7 +15,8 @@
  *
  * Whether there are threads, and how long GRO waits for more, belongs to the interface and is set
  * in sysfs (Documentation/ABI/testing/sysfs-class-net of Linux). Our directory there is opened
- * once and stays ours when the interface is renamed or moved to another network namespace.
+ * once, before the link is up for the first time, and stays ours when the interface is renamed or
+ * moved to another network namespace.
  */
 
 #include <stdbool.h>
@@ -31,8 +32,8 @@ struct rtap_napi {
 	enum rtap_napi_mode mode;	/* in force, not RTAP_NAPI_AUTO */
 	uint32_t sndbuf_asked;
 	uint32_t sndbuf;		/* in force, in bytes; 0: no limit */
-	bool changed;			/* sysfs has our values, */
-	int dir;			/* in this directory, */
+	int dir;			/* in sysfs, or a negative errno */
+	bool changed;			/* it has our values */
 	uint32_t found[RTAP_NAPI_NB_ATTRS];	/* instead of these */
 };
 
@@ -54,6 +55,9 @@ bool rtap_napi_threads_pay(unsigned int nb_cpus, unsigned int nb_lcores, bool la
 /** What to open a TAP file with: IFF_NAPI or 0. */
 int rtap_napi_open_flag(const struct rtap_dev *rtap);
 
+/** Remember what the arguments ask for, and choose: see rtap_napi_choose(). */
+void rtap_napi_open(struct rtap_dev *rtap, enum rtap_napi_mode mode, uint32_t sndbuf);
+
 /** Choose the mode that files are opened with from now on, and the send buffer with it. */
 void rtap_napi_choose(struct rtap_dev *rtap, bool large);
 
@@ -64,6 +68,12 @@ void rtap_napi_choose(struct rtap_dev *rtap, bool large);
  *   0, or a negative errno after a message: -EINVAL if something else was asked for.
  */
 int rtap_napi_follow(struct rtap_dev *rtap);
+
+/**
+ * Find the interface's directory in sysfs, if it is or may become of use, and switch the carrier
+ * off, after it was switched on: so this directory is told from another interface's.
+ */
+void rtap_napi_find(struct rtap_dev *rtap);
 
 /**
  * Make the interface do what was chosen. In automatic mode, where threads cannot be had, this
@@ -86,7 +96,7 @@ int rtap_napi_configure(struct rtap_dev *rtap, bool large);
 
 /** Put back what we have changed in sysfs, as far as it is still so. Queues are closed. */
 void rtap_napi_put_back(struct rtap_dev *rtap);
-/** Let go of what rtap_napi_apply() opened. */
+/** Let go of what rtap_napi_find() opened. */
 void rtap_napi_close(struct rtap_dev *rtap);
 
 /** How this is called in the description of a burst mode: nothing, or a name after a comma. */
