@@ -267,6 +267,7 @@ struct rtap_dev {
 	bool link_told;			/* up, as the application knows it; under the lock */
 	bool removal_told;		/* the same, */
 	bool news;			/* and of changes that it has not been told of */
+	bool unsure;			/* the last look failed: look again; the same */
 	enum rtap_where where;
 	char ifname[IF_NAMESIZE];
 	unsigned int ifindex;

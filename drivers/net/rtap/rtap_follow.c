@@ -110,7 +110,8 @@ follow_link(struct rte_eth_dev *dev, const struct rtap_link_info *info)
 
 /*
  * Read the state. Where the interface has moved, announcements have to be expected from there, and
- * what was announced before that was missed: read it once more.
+ * what was announced before that was missed: read it once more. What cannot be read now, for want
+ * of files or memory, is taken to be as it was.
  */
 static int
 read_state(struct rte_eth_dev *dev, struct rtap_link_info *info)
@@ -128,10 +129,15 @@ read_state(struct rte_eth_dev *dev, struct rtap_link_info *info)
 		rtap->speed_due = true;
 		rtap_notify_watch(dev);
 	}
+	rtap->unsure = false;
 	if (ret == 0)
 		rtap->where = info->here ? RTAP_HERE : RTAP_ELSEWHERE;
+	else if (rtap_is_gone(rtap))
+		rtap->where = RTAP_REMOVED;
+	else if (ret == -ENODEV || ret == -EPERM)
+		rtap->where = RTAP_UNSEEN;
 	else
-		rtap->where = rtap_is_gone(rtap) ? RTAP_REMOVED : RTAP_UNSEEN;
+		rtap->unsure = true;
 	return ret;
 }
 
@@ -148,12 +154,12 @@ rtap_follow_look(struct rte_eth_dev *dev)
 		rtap_mtu_follow(dev, info.mtu);
 	}
 	follow_mac(dev);
-	return follow_link(dev, seen ? &info : NULL);
+	return rtap->unsure ? -1 : follow_link(dev, seen ? &info : NULL);
 }
 
 /*
  * An interface that is there and cannot be found: its namespace is being deleted, or it has gone
- * since we looked.
+ * since we looked, or that cannot be found out now.
  */
 static bool
 is_dying(const struct rtap_dev *rtap)
@@ -164,7 +170,7 @@ is_dying(const struct rtap_dev *rtap)
 	if (rtap->where != RTAP_UNSEEN)
 		return false;
 	ret = rtap_tap_get_netns(rtap_files_ctl(&rtap->files), &inode);
-	return ret == -EINVAL || ret == -EBADFD;
+	return ret != 0 && ret != -EPERM;
 }
 
 unsigned int
@@ -186,7 +192,7 @@ rtap_follow(struct rte_eth_dev *dev)
 		rtap->removal_told = true;
 		events |= RTAP_TELL_RMV;
 	}
-	if (is_dying(rtap))
+	if (rtap->unsure || is_dying(rtap))
 		events |= RTAP_LOOK_AGAIN;
 	pthread_mutex_unlock(&rtap->lock);
 	return events;

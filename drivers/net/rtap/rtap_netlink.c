@@ -264,8 +264,9 @@ rtap_netlink_find(struct rtap_netlink *nl, char ifname[IF_NAMESIZE], struct rtap
 	int ret, nsfd;
 
 	*place = rtap_netlink_place(nl);
-	if (rtap_tap_get_flags(rtap_files_ctl(nl->files), &flags, ifname) != 0)
-		return -ENODEV;
+	ret = rtap_tap_get_flags(rtap_files_ctl(nl->files), &flags, ifname);
+	if (ret != 0) /* deleted, or there is no attached file to ask with */
+		return ret == -EBADFD || ret == -EBADF ? -ENODEV : ret;
 	nsfd = open_netns(nl, &place->netns);
 	if (nsfd < 0)
 		return nsfd;

@@ -254,6 +254,9 @@ notifier_start(struct notifier *n)
 		ret = rte_intr_type_set(n->handle, RTE_INTR_HANDLE_EXT);
 	if (ret == 0)
 		ret = rte_intr_callback_register(n->handle, handle_announcements, n);
+	/* The first alarm of a process is such a source, too, and may be due when files are few. */
+	if (ret == 0)
+		rte_eal_alarm_set(1, look_at_ports, NULL);
 	if (ret != 0) {
 		rte_intr_instance_free(n->handle);
 		n->handle = NULL;
