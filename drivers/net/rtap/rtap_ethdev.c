@@ -400,13 +400,25 @@ watch(struct rte_eth_dev *dev)
 	return 0;
 }
 
+/* In memory that DPDK shares between processes. */
+static void
+lock_init(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutex_init(lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
 static int
 rtap_create(struct rte_eth_dev *dev, const struct rtap_devargs *args)
 {
 	struct rtap_dev *rtap = rtap_dev(dev);
 	int ret;
 
-	pthread_mutex_init(&rtap->lock, NULL);
+	lock_init(&rtap->lock);
 	ret = rtap_iface_open(rtap, args, dev->device->name);
 	if (ret != 0)
 		goto destroy_lock;
