@@ -267,6 +267,28 @@ choice(void)
 	port_close(&port);
 }
 
+/* A choice that fails for want of new files is made again. */
+static void
+failed_choice(void)
+{
+	unsigned int spare = RTE_MAX(rte_lcore_count() + 2, 4U);
+	struct port_conf conf = { .pool = pool };
+
+	rig_case("automatic choice that fails");
+	if (!set_cpus(3))
+		return;
+	attach("napi=auto");
+	set_up(2, 0);
+	expect_choice(false);
+	set_cpus(spare);
+	CHECK(mount("/dev/null", "/dev/net/tun", NULL, MS_BIND, NULL) == 0, "mount");
+	CHECK(port_try_setup(&port, &conf) < 0, "files are opened without a device");
+	CHECK(umount("/dev/net/tun") == 0, "umount");
+	set_up(2, 0);
+	expect_choice(true);
+	port_close(&port);
+}
+
 /*
  * Where sysfs is out of reach
  */
@@ -493,6 +515,7 @@ main(int argc, char **argv)
 	put_back("multi_queue", 3);
 	renamed();
 	choice();
+	failed_choice();
 	gro();
 	read_only();
 	other_namespace();

@@ -399,13 +399,28 @@ napi_switch(struct rtap_dev *rtap)
 	return 0;
 }
 
-/* Files take NAPI, or not, when they are opened. */
+/* Files take NAPI, or not, when they are opened. Without new ones, the mode is as before. */
 static int
 files_follow(struct rtap_dev *rtap, enum rtap_napi_mode before)
 {
 	bool same = (rtap->napi.mode == RTAP_NAPI_OFF) == (before == RTAP_NAPI_OFF);
+	int ret;
 
-	return same ? 0 : rtap_files_renew(rtap);
+	ret = same ? 0 : rtap_files_renew(rtap);
+	if (ret != 0)
+		set_mode(rtap, before);
+	return ret;
+}
+
+static int
+napi_set_sndbuf(struct rtap_dev *rtap)
+{
+	int ret;
+
+	ret = rtap_tap_set_sndbuf(rtap_files_ctl(&rtap->files), rtap->napi.sndbuf);
+	if (ret != 0)
+		PMD_LOG(ERR, "%s: cannot set the send buffer: %s", rtap->ifname, strerror(-ret));
+	return ret;
 }
 
 /* Threads can be had when there is a file with NAPI. */
@@ -416,13 +431,13 @@ napi_apply(struct rtap_dev *rtap, enum rtap_napi_mode before)
 	int ret;
 
 	ret = files_follow(rtap, before);
-	before = napi->mode;
+	before = napi->mode == RTAP_NAPI_OFF ? RTAP_NAPI_OFF : RTAP_NAPI_ON; /* without threads */
 	if (ret == 0)
 		ret = napi_switch(rtap);
 	if (ret == 0)
 		ret = files_follow(rtap, before);
 	if (ret == 0)
-		ret = rtap_tap_set_sndbuf(rtap_files_ctl(&rtap->files), napi->sndbuf);
+		ret = napi_set_sndbuf(rtap);
 	if (ret != 0)
 		return ret;
 	/* With SQPOLL, to keep order is to wait in bursts: only for who asks for the limit. */
@@ -444,11 +459,15 @@ rtap_napi_configure(struct rtap_dev *rtap, bool large)
 {
 	enum rtap_napi_mode before = rtap->napi.mode;
 	struct rtap_link_info info;
+	int ret;
 
 	/* New files have to be opened by name, in the namespace of this process, beside the old. */
 	if (rtap->napi.asked != RTAP_NAPI_AUTO || !files_can_change(&rtap->files) ||
 	    rtap_link_get(rtap->nl, &info) != 0 || !info.here)
 		return 0;
 	rtap_napi_choose(rtap, large);
-	return rtap->napi.mode == before ? 0 : napi_apply(rtap, before);
+	ret = rtap->napi.mode == before ? 0 : napi_apply(rtap, before);
+	if (ret != 0)
+		rtap->napi.asked = RTAP_NAPI_AUTO; /* choose again next time */
+	return ret;
 }
