@@ -7,12 +7,9 @@
  * and together with Rx interrupts. A port may be closed meanwhile.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <rte_bus_vdev.h>
@@ -25,7 +22,6 @@
 #define NB_MBUF 1024
 #define NB_CHANGES 20
 #define NB_FLOOD 3000
-#define NB_FILES 256
 #define TOLD "iface=told"
 
 static struct rte_mempool *pool;
@@ -134,46 +130,20 @@ overrun(void)
 	port_close(&port);
 }
 
-/* Take all files that the process may have; returns how many these are. */
-static unsigned int
-take_files(int *fds)
-{
-	struct rlimit limit;
-	unsigned int n = 0;
-	int fd;
-
-	CHECK_OK(getrlimit(RLIMIT_NOFILE, &limit));
-	limit.rlim_cur = RTE_MIN(limit.rlim_cur, (rlim_t)NB_FILES);
-	CHECK_OK(setrlimit(RLIMIT_NOFILE, &limit));
-	while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
-		fds[n++] = fd;
-	CHECK(errno == EMFILE && n > 0, "cannot take all files: %s", strerror(errno));
-	return n;
-}
-
-static void
-give_files(const int *fds, unsigned int n)
-{
-	while (n > 0)
-		close(fds[--n]);
-}
-
 /* To look at the interface takes a file. The port is as it was seen last, and looks again. */
 static void
 out_of_files(void)
 {
 	struct rte_eth_link link;
-	int fds[NB_FILES];
 	struct port port;
-	unsigned int n;
 
 	rig_case("link events: no file to look with");
 	events_open(&port, TOLD, &with_lsc);
 	rig_settle();
-	n = take_files(fds);
+	rig_take_files();
 	admin_sets(&port, false);
 	rig_settle();
-	give_files(fds, n);
+	rig_give_files();
 	events_expect(&port, 1, false);
 	admin_sets(&port, true);
 	events_expect(&port, 2, true);
@@ -183,9 +153,9 @@ out_of_files(void)
 	rig_settle();
 	admin_sets(&port, false);
 	rig_settle();
-	n = take_files(fds);
+	rig_take_files();
 	CHECK_OK(rte_eth_link_get_nowait(port.id, &link));
-	give_files(fds, n);
+	rig_give_files();
 	CHECK(link.link_status == RTE_ETH_LINK_DOWN, "up because nobody can see that it is down");
 	port_close(&port);
 }

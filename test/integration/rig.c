@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -45,6 +46,9 @@
 
 #define EXIT_SKIP 77
 #define NB_DESC 256
+
+/* Of a process that is to run out of them. */
+#define NB_FILES 256
 
 /* Room for whatever a test has the kernel receive before it looks. */
 #define SOCKET_BUFFER (64 << 20)
@@ -347,6 +351,37 @@ rig_settle(void)
 	rte_atomic_store_explicit(&done, false, rte_memory_order_release);
 	CHECK_OK(rte_eal_alarm_set(1000, set_flag, (void *)&done));
 	WAIT_FOR(rte_atomic_load_explicit(&done, rte_memory_order_acquire), "no alarm");
+}
+
+static int taken[NB_FILES];
+static unsigned int nb_taken;
+static rlim_t files_before;
+
+void
+rig_take_files(void)
+{
+	struct rlimit files;
+	int fd;
+
+	CHECK_OK(getrlimit(RLIMIT_NOFILE, &files));
+	files_before = files.rlim_cur;
+	files.rlim_cur = RTE_MIN(files.rlim_cur, (rlim_t)NB_FILES);
+	CHECK_OK(setrlimit(RLIMIT_NOFILE, &files));
+	while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		taken[nb_taken++] = fd;
+	CHECK(errno == EMFILE, "cannot take all files: %s", strerror(errno));
+}
+
+void
+rig_give_files(void)
+{
+	struct rlimit files;
+
+	while (nb_taken > 0)
+		close(taken[--nb_taken]);
+	CHECK_OK(getrlimit(RLIMIT_NOFILE, &files));
+	files.rlim_cur = files_before;
+	CHECK_OK(setrlimit(RLIMIT_NOFILE, &files));
 }
 
 pid_t

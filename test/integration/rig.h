@@ -99,6 +99,10 @@ bool rig_sysctl(const char *name, const char *value);
 /** Lay a capability down, or take it up again: this thread alone, and those it makes. */
 void rig_set_capability(unsigned int cap, bool on);
 
+/** Take all files that the process may have, and give them back. */
+void rig_take_files(void);
+void rig_give_files(void);
+
 /** A process in a network namespace of its own, which ends with this one. */
 pid_t rig_fork_namespace(void);
 /** End it, and with it the namespace. */
