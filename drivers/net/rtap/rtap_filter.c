@@ -322,23 +322,16 @@ rtap_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *addrs, uin
 	return ret;
 }
 
-static void
-set_vlan_id(struct rte_eth_dev *dev, uint16_t id, bool on)
-{
-	uint64_t *word = &dev->data->vlan_filter_conf.ids[id / 64];
-	uint64_t bit = UINT64_C(1) << id % 64;
-
-	*word = on ? *word | bit : *word & ~bit;
-}
-
 int
 rtap_vlan_filter_set(struct rte_eth_dev *dev, uint16_t id, int on)
 {
+	uint64_t *word = &dev->data->vlan_filter_conf.ids[id / 64];
+	uint64_t bit = UINT64_C(1) << id % 64, before = *word;
 	int ret;
 
-	set_vlan_id(dev, id, on != 0);
+	*word = on != 0 ? before | bit : before & ~bit;
 	ret = rtap_filter_apply(dev);
 	if (ret != 0)
-		set_vlan_id(dev, id, on == 0);
+		*word = before;
 	return ret;
 }

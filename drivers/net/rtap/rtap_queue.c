@@ -660,6 +660,7 @@ rtap_rxq_info_get(struct rte_eth_dev *dev, uint16_t queue_id, struct rte_eth_rxq
 
 	info->mp = rxq->pool;
 	info->nb_desc = rxq->nb_desc;
+	info->rx_buf_size = rxq->seg0_len;
 	info->scattered_rx = rxq->stride > 1;
 	info->conf.rx_deferred_start = rxq->deferred;
 	info->conf.offloads = rxq->offloads | dev->data->dev_conf.rxmode.offloads;
