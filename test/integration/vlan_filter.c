@@ -232,9 +232,10 @@ no_rights(void)
 	/* Offered, and refused when it comes to that. */
 	watch_open("", &conf);
 	set_capabilities(caps, SYS_capset);
-	CHECK(rte_eth_dev_set_vlan_offload(watch_port.id, RTE_ETH_VLAN_FILTER_OFFLOAD) == -EPERM,
+	CHECK(rte_eth_dev_set_vlan_offload(watch_port.id,
+		RTE_ETH_VLAN_FILTER_OFFLOAD | RTE_ETH_VLAN_STRIP_OFFLOAD) == -EPERM,
 		"switched on without the right");
-	CHECK(vlan_passes(RTE_ETHER_TYPE_VLAN, 8), "no VLAN passes");
+	CHECK(vlan_passes(RTE_ETHER_TYPE_VLAN, 8), "no VLAN passes, or its tag is stripped");
 	set_capabilities(before, SYS_capset);
 	watch_close();
 

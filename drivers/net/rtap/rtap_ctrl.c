@@ -391,14 +391,20 @@ int
 rtap_vlan_offload_set(struct rte_eth_dev *dev, int mask)
 {
 	bool strip = (dev->data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
+	int ret = 0;
 	uint16_t i;
 
-	for (i = 0; (mask & RTE_ETH_VLAN_STRIP_MASK) != 0 && i < dev->data->nb_rx_queues; i++) {
+	/* This may fail, and nothing is to be changed then. */
+	if ((mask & RTE_ETH_VLAN_FILTER_MASK) != 0)
+		ret = rtap_filter_apply(dev);
+	if (ret != 0 || (mask & RTE_ETH_VLAN_STRIP_MASK) == 0)
+		return ret;
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		struct rtap_rxq *rxq = dev->data->rx_queues[i];
 
 		if (rxq != NULL)
 			rte_atomic_store_explicit(&rxq->vlan_strip, strip,
 				rte_memory_order_relaxed);
 	}
-	return (mask & RTE_ETH_VLAN_FILTER_MASK) != 0 ? rtap_filter_apply(dev) : 0;
+	return 0;
 }
