@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <linux/if_tun.h>
@@ -37,6 +38,7 @@ information(void)
 	const struct rte_eth_conf eth = {0};
 	struct rte_eth_burst_mode mode;
 	struct rte_eth_dev_info info;
+	struct rte_eth_rxq_info rxq;
 	struct port port;
 	uint32_t ptypes[64];
 	int n;
@@ -63,6 +65,8 @@ information(void)
 	n = rte_eth_dev_get_supported_ptypes(port.id, RTE_PTYPE_L4_MASK, ptypes, RTE_DIM(ptypes));
 	CHECK(n >= 3 && n <= (int)RTE_DIM(ptypes), "%d packet types of layer 4", n);
 
+	CHECK_OK(rte_eth_rx_queue_info_get(port.id, 0, &rxq));
+	CHECK(rxq.rx_buf_size == RTE_MBUF_DEFAULT_DATAROOM, "buffers of %u", rxq.rx_buf_size);
 	CHECK_OK(rte_eth_rx_burst_mode_get(port.id, 0, &mode));
 	CHECK(strstr(mode.info, rig_sqpoll ? "io_uring, sqpoll" :
 		rig_reads_by_uring() ? "io_uring" : "readv") != NULL,
@@ -105,6 +109,16 @@ mtu(void)
 	conf.mtu = 2345;
 	port_setup(&port, &conf);
 	CHECK(kernel_mtu(port.ifname) == 2345, "MTU of the configuration");
+
+	/* One that fails, for want of a second file, changes neither. */
+	conf.mtu = 1300;
+	conf.nb_rx = 2;
+	CHECK(mount("/dev/null", "/dev/net/tun", NULL, MS_BIND, NULL) == 0, "mount");
+	CHECK(port_try_setup(&port, &conf) < 0, "files are opened without a device");
+	CHECK(umount("/dev/net/tun") == 0, "umount");
+	CHECK_OK(rte_eth_dev_get_mtu(port.id, &now));
+	CHECK(now == 2345 && kernel_mtu(port.ifname) == now, "MTU %u and %u in the kernel", now,
+		kernel_mtu(port.ifname));
 	port_close(&port);
 }
 

@@ -191,6 +191,7 @@ check_present(struct rte_eth_dev *dev)
 	return -EIO;
 }
 
+/* The MTU comes last: ethdev goes back to the one that it had if anything fails. */
 static int
 rtap_dev_configure(struct rte_eth_dev *dev)
 {
@@ -205,11 +206,11 @@ rtap_dev_configure(struct rte_eth_dev *dev)
 	if (ret == 0)
 		ret = configure_lro_limit(dev);
 	if (ret == 0)
-		ret = rtap_mtu_configure(dev, dev->data->dev_conf.rxmode.mtu);
-	if (ret == 0)
 		ret = rtap_files_resize(rtap, RTE_MAX(dev->data->nb_rx_queues, 1));
 	if (ret == 0)
 		ret = rtap_filter_apply(dev);
+	if (ret == 0)
+		ret = rtap_mtu_configure(dev, dev->data->dev_conf.rxmode.mtu);
 	if (ret != 0)
 		return ret;
 	dev->data->scattered_rx = 0; /* until a queue is started so */
