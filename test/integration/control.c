@@ -233,6 +233,32 @@ link_state(void)
 	port_close(&port);
 }
 
+/* Without a file to look at the interface with: it says so. */
+static void
+link_unsure(void)
+{
+	char *text = NULL;
+	struct port port;
+	size_t len;
+	FILE *log;
+	int ret;
+
+	rig_case("link up without files");
+	port_open(&port, "net_rtap0", "", &plain);
+	log = open_memstream(&text, &len);
+	CHECK(log != NULL, "no memory");
+	rig_settle();
+	rig_take_files();
+	CHECK_OK(rte_openlog_stream(log));
+	ret = rte_eth_dev_set_link_up(port.id);
+	CHECK_OK(rte_openlog_stream(NULL));
+	rig_give_files();
+	fclose(log);
+	CHECK(ret == -EMFILE && strstr(text, strerror(EMFILE)) != NULL, "%d, '%s'", ret, text);
+	free(text);
+	port_close(&port);
+}
+
 /*
  * Statistics
  */
@@ -617,6 +643,7 @@ main(int argc, char **argv)
 	mac();
 	modes();
 	link_state();
+	link_unsure();
 	statistics();
 	missed();
 	drops();

@@ -111,8 +111,12 @@ rtap_set_link_up(struct rte_eth_dev *dev)
 	ret = rtap_link_get(rtap->nl, &info);
 	if (ret == 0 && (info.flags & IFF_UP) == 0)
 		up = set_flag(rtap, IFF_UP, true);
+	else if (ret != 0 && ret != -ENODEV && ret != -EPERM) {
+		PMD_LOG(ERR, "%s: cannot see whether it is up: %s", rtap->ifname, strerror(-ret));
+		return ret;
+	}
 	/* Elsewhere, or without the right, IFF_UP is left as it is. */
-	if ((ret == 0 || ret == -ENODEV) && (up == 0 || up == -ENOTSUP))
+	if (up == 0 || up == -ENOTSUP)
 		ret = rtap_carrier_set(rtap, true);
 	if (ret == 0)
 		rtap_link_update(dev, 0);
