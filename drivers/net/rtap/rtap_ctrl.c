@@ -148,23 +148,27 @@ note_modes(struct rtap_dev *rtap)
 
 /*
  * What somebody else has switched on stays theirs, whatever the application says: ethdev
- * disables both modes on each start of a port that has not enabled them.
+ * disables both modes on each start of a port that has not enabled them. If the answer is lost, it
+ * may be on because of us, and is to be switched off.
  */
 static int
 switch_flag(struct rtap_dev *rtap, bool *ours, unsigned int flag, bool on)
 {
 	struct rtap_link_info info;
+	bool seen;
 	int ret = 0;
 
 	if (!on && !*ours)
 		return 0;
 	pthread_mutex_lock(&rtap->lock);
-	if (!on || rtap_link_get(rtap->nl, &info) != 0 || (info.flags & flag) == 0) {
+	seen = rtap_link_get(rtap->nl, &info) == 0;
+	if (!on || !seen || (info.flags & flag) == 0) {
 		ret = set_flag(rtap, flag, on);
-		if (ret == 0) {
+		if (ret == 0)
 			*ours = on;
-			note_modes(rtap);
-		}
+		else if (seen && ret != -ENOTSUP)
+			*ours = true;
+		note_modes(rtap);
 	}
 	pthread_mutex_unlock(&rtap->lock);
 	return ret;

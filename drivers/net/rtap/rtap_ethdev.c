@@ -126,7 +126,7 @@ lro_limit(const struct rte_eth_dev *dev)
 
 /*
  * What the interface had before the first limit is put back with the last. A lower limit that it
- * has already will do, and is not raised.
+ * has already will do, and is not raised. If the answer is lost, it may be as we wanted it, or not.
  */
 static int
 configure_lro_limit(struct rte_eth_dev *dev)
@@ -142,17 +142,19 @@ configure_lro_limit(struct rte_eth_dev *dev)
 		ret = rtap_link_get(rtap->nl, &info);
 		if (ret == 0 && info.gso_max <= max)
 			return 0;
-		if (ret == 0)
-			rtap->gso_max_found = info.gso_max;
+		rtap->gso_max_found = ret == 0 ? info.gso_max : 0;
 	}
 	if (ret == 0)
 		ret = rtap_link_set_gso_max(rtap->nl,
 			max != 0 ? RTE_MIN(max, rtap->gso_max_found) : rtap->gso_max_found);
-	if (ret == 0)
+	if (ret == 0) {
 		rtap->gso_max = max;
-	else
-		PMD_LOG(ERR, "%s: cannot change the limit on merged packets to %u bytes: %s",
-			rtap->ifname, max, rtap_link_strerror(ret));
+		return 0;
+	}
+	if (ret != -EPERM && ret != -ENODEV)
+		rtap->gso_max = rtap->gso_max_found;
+	PMD_LOG(ERR, "%s: cannot change the limit on merged packets to %u bytes: %s",
+		rtap->ifname, max, rtap_link_strerror(ret));
 	return ret;
 }
 
