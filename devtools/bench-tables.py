@@ -39,6 +39,8 @@ RATIOS = (
 )
 PEERS = (('net_tap', 'net_tap'), ('af_packet', 'af_packet'), ('af_xdp', 'af_xdp'),
          ('kernel alone', 'veth'), ('best bare loop', BEST_LOOP))
+NO_README = ('no table for the README: it needs rtap in one case with any of '
+             + ', '.join(path for _, path in PEERS))
 
 # What was tried with bare loops: name, test, case, with it, without it, outcome
 TX_TRIAL, RX_TRIAL = ('tx', TX64), ('rx', RX64)
@@ -165,6 +167,12 @@ def markdown(header, rows):
     return '\n'.join([line(header), f'|{rule}|'] + [line(row) for row in rows]) + '\n'
 
 
+def readme(data):
+    """The README's table, None if the file has nothing to compare net_rtap with."""
+    header, rows = ratios(data, True)
+    return markdown(header, rows) if rows else None
+
+
 def text_figures(data):
     """Figures in the text of the guide: what, and the number."""
     tx, rx = find(data, 'tx', TX64), find(data, 'rx', RX64)
@@ -191,7 +199,7 @@ def text_figures(data):
 
 
 def show(data):
-    print(markdown(*ratios(data, True)))
+    print(readme(data) or f'{NO_README}\n')
     for label, caption, make in GUIDE:
         header, rows = make(data)
         if rows and len(header) > 1:
@@ -224,7 +232,10 @@ def check(data, names):
 
 def main(args):
     if args[:1] == ['--readme'] and len(args) == 2:
-        print(markdown(*ratios(load(args[1]), True)), end='')
+        table = readme(load(args[1]))
+        if table is None:
+            sys.exit(f'{args[1]}: {NO_README}')
+        print(table, end='')
         return 0
     if not args or args[0].startswith('-'):
         sys.exit(__doc__)
