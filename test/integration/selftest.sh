@@ -53,7 +53,7 @@ measure()
 
 # What stalls is 0 Gb/s, and no round is left out; who cannot connect is told why there is nothing;
 # probes that are lost are late, and not fewer.
-tcp=(--tests=tcp "--only=1 stream, offloads off" --duration=20)
+tcp=(--tests=tcp "--only=1 stream up, offloads off" --duration=20)
 measure data "${tcp[@]}" --rounds=2
 measure tcp "${tcp[@]}" --rounds=2
 grep -q 'no connection' $work/table || die "no reason: $(<$work/table)"
