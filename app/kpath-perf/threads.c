@@ -219,9 +219,9 @@ ending_main(void *arg)
 
 	leave_workers_alone(1);
 	sigwait(&ending, &sig);
-	interrupted();
-	signal(sig, SIG_DFL);
+	/* One more, while that is written, ends the process at once. */
 	pthread_sigmask(SIG_UNBLOCK, &ending, NULL);
+	interrupted();
 	raise(sig);
 	_exit(128 + sig);
 }
