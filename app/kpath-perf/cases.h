@@ -149,7 +149,8 @@ struct test {
 	unsigned int ms;	/* of a round, unless asked for or brief; 0: as others */
 	unsigned int rounds;	/* likewise */
 	unsigned int takes;	/* a round, about so many times the duration, 0: 1 */
-	unsigned int takes_ms;	/* and that long besides */
+	unsigned int takes_ms;	/* and that long besides, */
+	unsigned int takes_max;	/* but not longer than so many ms, 0: whatever it is */
 	/** One round on an open path: ports[1] only for pairs. Duration in ns, of pure work. */
 	void (*measure)(struct port *ports, uint64_t duration, struct result *result);
 };

@@ -347,6 +347,7 @@ const struct test test_rrul = {
 	.rounds = 3,
 	.takes = 2 * LOAD_FACTOR,
 	.takes_ms = 500,
+	.takes_max = (LOAD_MAX_NS + 2 * IDLE_MAX_NS) / 1000000 + 500,
 	.pair = true,
 	.default_queue = true,
 	.unhurried = true,
