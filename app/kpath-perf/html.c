@@ -465,11 +465,11 @@ html_prepare(const char *dir)
 	struct stat st;
 
 	if (mkdir(dir, 0755) != 0 && errno != EEXIST)
-		die("--report: cannot make the directory %s: %s", dir, strerror(errno));
+		refuse("--report: cannot make the directory %s: %s", dir, strerror(errno));
 	if (stat(dir, &st) == 0 && !S_ISDIR(st.st_mode))
-		die("--report: %s: %s", dir, strerror(ENOTDIR));
+		refuse("--report: %s: %s", dir, strerror(ENOTDIR));
 	if (access(dir, W_OK | X_OK) != 0)
-		die("--report: cannot write into %s: %s", dir, strerror(errno));
+		refuse("--report: cannot write into %s: %s", dir, strerror(errno));
 }
 
 void

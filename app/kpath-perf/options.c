@@ -364,18 +364,21 @@ options_parse(int argc, char **argv)
 		table[i] = (struct option){ known[i].name, known[i].has_value, NULL,
 			known[i].letter };
 	while ((letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-		for (i = 0; i < RTE_DIM(known); i++)
-			given |= known[i].letter == letter ? RTE_BIT32(i) : 0;
+		for (i = 0; i < RTE_DIM(known); i++) {
+			if (known[i].letter != letter)
+				continue;
+			if (optarg != NULL && *optarg == '\0')
+				refuse("--%s: nothing is given; see --help", known[i].name);
+			given |= RTE_BIT32(i);
+		}
 		set_option(&o, letter);
 	}
 	if (optind < argc)
 		refuse("what is '%s'? See --help", argv[optind]);
-	if (o.only != NULL && *o.only == '\0')
-		refuse("--only: no words are given; see --list");
 	check_modes(&o, given);
 	check_paths(&o);
 	if (!o.rounds_given)
-		o.rounds = o.brief && o.set == SET_PATHS ? ROUNDS_BRIEF : ROUNDS_DEFAULT;
+		o.rounds = o.brief ? ROUNDS_BRIEF : ROUNDS_DEFAULT;
 	o.huge = o.huge && o.mode != MODE_LIST && has_huge_pages();
 	return o;
 }

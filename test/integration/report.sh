@@ -20,7 +20,7 @@ refused()
 	local status=0
 
 	"$kpath_perf" "${options[@]}" "--report=$1" >$work/table 2>$work/errors || status=$?
-	[[ $status -eq 1 ]] || die "--report=$1: status $status: $(tail -n 5 $work/errors)"
+	[[ $status -eq 2 ]] || die "--report=$1: status $status: $(tail -n 5 $work/errors)"
 	grep -q -- "--report: .*$1.*$2" $work/errors || die "no reason: $(<$work/errors)"
 	[[ ! -s $work/table ]] || die "--report=$1: measured nevertheless: $(<$work/table)"
 }

@@ -57,16 +57,31 @@ const struct path paths[] = {
 };
 const unsigned int nb_paths = RTE_DIM(paths);
 
+/* The same here as a wrong option */
+static void __rte_noreturn
+end_with(const char *format, va_list args)
+{
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	exit(EXIT_FAILURE);
+}
+
 void
 die(const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(EXIT_FAILURE);
+	end_with(format, args);
+}
+
+void
+refuse(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	end_with(format, args);
 }
 
 const struct availability *
