@@ -10,8 +10,8 @@
 #define TUN_URING (NEEDS_TUN | NEEDS_URING)
 
 const struct path paths[] = {
-	{ "rtap", "net_rtap", &dpdk_ops, "net_rtap", "napi=off", DPDK_OFFLOAD,
-		.needs = TUN, .wants = NEEDS_URING },
+	{ "rtap", "net_rtap, without threads of the kernel", &dpdk_ops, "net_rtap", "napi=off",
+		DPDK_OFFLOAD, .needs = TUN, .wants = NEEDS_URING },
 	{ "rtap-rw", "net_rtap without io_uring", &dpdk_ops, "net_rtap", "io=rw", DPDK_OFFLOAD,
 		.needs = TUN },
 	{ "rtap-napi", "net_rtap, and a kernel thread for the stack's part", &dpdk_ops,

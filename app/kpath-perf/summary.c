@@ -121,7 +121,8 @@ print_ratio(char *text, size_t size, double times)
 	/* What a load adds may be less than nothing: of that, there are no multiples. */
 	if (!isfinite(times) || times <= 0)
 		return snprintf(text, size, " -");
-	return snprintf(text, size, times < 10 ? " %.2fx" : " %.0fx", times);
+	return snprintf(text, size, times < 0.1 ? " %.3fx" : times < 10 ? " %.2fx" : " %.0fx",
+		times);
 }
 
 static void

@@ -82,8 +82,11 @@ table_case(const struct measured *measured)
 		for (m = 0; m < M_MAX; m++)
 			if (is_measured(measured, m))
 				print_cell(s, m);
-		printf(" %6.0f%%%c", 100 * summary_spread(&sum),
-			summary_is_wide(&sum) ? '!' : ' ');
+		if (sum.median == 0)
+			printf(" %8s", "-  ");
+		else
+			printf(" %6.0f%%%c", 100 * summary_spread(&sum),
+				summary_is_wide(&sum) ? '!' : ' ');
 		print_ratio(times_better(primary, s, tap));
 		print_ratio(times_better(primary, s, loop));
 		side = saturated(c, s);
