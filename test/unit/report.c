@@ -58,7 +58,9 @@ const struct path paths[] = {
 const unsigned int nb_paths = RTE_DIM(paths);
 
 /* The same here as a wrong option */
-static void __rte_noreturn
+static void end_with(const char *format, va_list args) __rte_format_printf(1, 0) __rte_noreturn;
+
+static void
 end_with(const char *format, va_list args)
 {
 	vfprintf(stderr, format, args);
