@@ -152,6 +152,8 @@ rtap_follow_look(struct rte_eth_dev *dev)
 		follow_name(rtap, info.ifname);
 		follow_modes(rtap, &info);
 		rtap_mtu_follow(dev, info.mtu);
+	} else {
+		rtap_mtu_follow(dev, rtap->mtu); /* for queues that have started since */
 	}
 	follow_mac(dev);
 	return rtap->unsure ? -1 : follow_link(dev, seen ? &info : NULL);
