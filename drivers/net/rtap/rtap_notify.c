@@ -152,8 +152,9 @@ look_again(unsigned int port_id, uint64_t serial)
 static void
 look_at_port(struct rte_eth_dev *dev, unsigned int port_id, uint64_t serial)
 {
-	struct rte_eth_intr_conf conf = dev->data->dev_conf.intr_conf;
 	unsigned int events = rtap_follow(dev);
+	/* Not before: who asks for an event meanwhile has found nothing to be told of. */
+	struct rte_eth_intr_conf conf = dev->data->dev_conf.intr_conf;
 
 	if ((events & RTAP_LOOK_AGAIN) != 0)
 		look_again(port_id, serial);
