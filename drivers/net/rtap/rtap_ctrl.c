@@ -149,7 +149,7 @@ note_modes(struct rtap_dev *rtap)
 /*
  * What somebody else has switched on stays theirs, whatever the application says: ethdev
  * disables both modes on each start of a port that has not enabled them. If the answer is lost, it
- * may be on because of us, and is to be switched off.
+ * may be on because of us all the same, and is to be switched off.
  */
 static int
 switch_flag(struct rtap_dev *rtap, bool *ours, unsigned int flag, bool on)
@@ -166,8 +166,8 @@ switch_flag(struct rtap_dev *rtap, bool *ours, unsigned int flag, bool on)
 		ret = set_flag(rtap, flag, on);
 		if (ret == 0)
 			*ours = on;
-		else if (seen && ret != -ENOTSUP)
-			*ours = true;
+		else if (seen && rtap_link_get(rtap->nl, &info) == 0)
+			*ours = (info.flags & flag) != 0;
 		note_modes(rtap);
 	}
 	pthread_mutex_unlock(&rtap->lock);
