@@ -114,6 +114,7 @@ moved(void)
 	events_open(&port, TOLD, &with_all);
 	rig_run("ip link set %s netns %d", port.ifname, pid);
 	CHECK(rte_eth_dev_is_removed(port.id) == 0, "removed");
+	rig_settle();
 	CHECK_OK(rte_eth_dev_set_link_down(port.id));
 	CHECK_OK(rte_eth_dev_stop(port.id));
 	port_close(&port);
