@@ -18,6 +18,8 @@
 #define SENDERS_MAX 64U
 /* So long after the last frame, no other is under way. */
 #define REST_NS 20e6
+/* To wait for what is lost takes long: after so many fills with a loss, a round ends. */
+#define LOSSY_MAX 4
 /* Filling takes longer than draining: a round takes at most so many times its duration. */
 #define PATIENCE 10
 
@@ -116,10 +118,11 @@ rx_traced(void *arg)
 /* Sums over all times that the queue was filled and drained */
 struct drained {
 	uint64_t sent, fill_cpu;
+	unsigned int lossy;	/* times that something was lost */
 	struct cpu_times cpu;
 };
 
-/* Fill and drain once, and add to the workers. Returns whether all came. */
+/* Fill and drain once, and add to the workers. Returns whether anything came. */
 static bool
 fill_and_drain(struct worker *workers, struct drained *all)
 {
@@ -127,7 +130,7 @@ fill_and_drain(struct worker *workers, struct drained *all)
 	struct worker now[KPERF_QUEUES_MAX];
 	struct cpu_meter meter;
 	struct cpu_times spent;
-	uint64_t cpu, n;
+	uint64_t cpu, n, got;
 	unsigned int i;
 
 	workers_init(now, port, 0);
@@ -149,7 +152,26 @@ fill_and_drain(struct worker *workers, struct drained *all)
 		workers[i].other_ns += now[i].other_ns;
 		count_frames(&workers[i], now[i].frames);
 	}
-	return n != 0 && workers_sum(now, port->params->queues).frames == n;
+	got = workers_sum(now, port->params->queues).frames;
+	all->lossy += got != n;
+	return got != 0;
+}
+
+/*
+ * Not only until something is lost: that fill would always be the last, and its loss a larger part
+ * of all than it is. The time to wait for what is lost is not the round's.
+ */
+static void
+fill_until_over(struct worker *workers, uint64_t duration, struct drained *all)
+{
+	unsigned int queues = workers->port->params->queues, rounds;
+	uint64_t end = now_ns() + PATIENCE * duration;
+
+	for (rounds = 0; rounds < 1000; rounds++)
+		if (!fill_and_drain(workers, all) || all->lossy == LOSSY_MAX ||
+		    now_ns() > end + all->lossy * (uint64_t)GIVE_UP_NS ||
+		    workers_sum(workers, queues).spent > workers->cycles)
+			break;
 }
 
 static void
@@ -158,17 +180,11 @@ measure_rx(struct port *port, uint64_t duration, struct result *result)
 	const struct params *params = port->params;
 	struct worker workers[KPERF_QUEUES_MAX], sum;
 	struct drained all = {0};
-	unsigned int rounds;
-	uint64_t end;
 
 	kernel_prepare(port);
 	workers_init(workers, port, duration);
 	workers_run(workers, discard_worker);
-	end = now_ns() + PATIENCE * duration;
-	for (rounds = 0; rounds < 1000; rounds++)
-		if (!fill_and_drain(workers, &all) || now_ns() > end ||
-		    workers_sum(workers, params->queues).spent > workers->cycles)
-			break;
+	fill_until_over(workers, duration, &all);
 	workers_rates(result, workers);
 	sum = workers_sum(workers, params->queues);
 	if (sum.frames == 0)
