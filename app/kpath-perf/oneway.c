@@ -43,6 +43,7 @@ workers_sum(const struct worker *workers, unsigned int n)
 		sum.received += workers[i].received;
 		sum.rest += workers[i].rest;
 		sum.other_ns += workers[i].other_ns;
+		sum.other_user_ns += workers[i].other_user_ns;
 		sum.user_ns += workers[i].user_ns;
 		count_frames(&sum, rte_atomic_load_explicit(&workers[i].frames,
 				rte_memory_order_relaxed));

@@ -31,6 +31,7 @@ struct __rte_cache_aligned worker {
 	uint64_t received;	/* datagrams read from the socket */
 	uint64_t rest;		/* frames after it */
 	uint64_t other_ns;	/* CPU time of this thread that is not the path's */
+	uint64_t other_user_ns;	/* part of it that is user time */
 	uint64_t user_ns;	/* user time of what is timed, where others have some as well */
 	RTE_ATOMIC(uint64_t) frames;
 	RTE_ATOMIC(uint32_t) ready;	/* of the first worker: how many are */

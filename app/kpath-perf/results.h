@@ -127,7 +127,10 @@ const char *saturated(const struct bench_case *c, const struct series *s);
 void result_set_times(struct result *result, enum metric p50, uint32_t *times, unsigned int n);
 /** When a round that is planned to end at end, after duration, ends if it has n times so far. */
 uint64_t result_times_end(uint64_t end, uint64_t duration, unsigned int n);
-/** CPU time per packet; threads that are not the application's have spent others_ns of it. */
+/**
+ * CPU time per packet. others_ns of all is not for the packets: of threads that are not the
+ * application's, or after the last packet. The user time is without it.
+ */
 void result_set_cpu(struct result *result, const struct cpu_times *cpu, uint64_t others_ns,
 		uint64_t packets);
 /** Jain's fairness index of n rates: 1 if all are the same, 1/n if one has all. */

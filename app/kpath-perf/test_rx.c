@@ -58,7 +58,7 @@ rx_worker(void *arg)
 	struct worker *w = arg;
 	const struct path_ops *ops = w->port->path->ops;
 	unsigned int burst = w->port->params->burst, n;
-	uint64_t last, found, tail = 0, tail_cpu = 0;
+	uint64_t last, found, tail = 0, tail_cpu = 0, tail_user = 0;
 	bool lost = false, empty = false;
 
 	await_others(w);
@@ -68,8 +68,11 @@ rx_worker(void *arg)
 		n = ops->rx(w->port, w->queue, burst);
 		last = poll_end(w, last, n);
 		if (n == 0) {
-			if (!empty)
+			if (!empty) {
 				tail_cpu = cpu_thread();
+				tail_user = cpu_thread_user();
+				last = rte_rdtsc();
+			}
 			empty = true;
 			if (received_by_all(w) >= w->target)
 				break;
@@ -86,6 +89,7 @@ rx_worker(void *arg)
 		w->empty -= w->spent - tail;
 		w->spent = tail;
 		w->other_ns = cpu_thread() - tail_cpu;
+		w->other_user_ns = cpu_thread_user() - tail_user;
 	}
 	return 0;
 }
@@ -130,7 +134,8 @@ fill_and_drain(struct worker *workers, struct drained *all)
 	struct worker now[KPERF_QUEUES_MAX];
 	struct cpu_meter meter;
 	struct cpu_times spent;
-	uint64_t cpu, n, got;
+	struct worker sum;
+	uint64_t cpu, n;
 	unsigned int i;
 
 	workers_init(now, port, 0);
@@ -142,8 +147,9 @@ fill_and_drain(struct worker *workers, struct drained *all)
 		now[i].target = n;
 	workers_run(now, rx_worker);
 	spent = cpu_stop(&meter);
+	sum = workers_sum(now, port->params->queues);
 	all->cpu.all += spent.all;
-	all->cpu.user += spent.user;
+	all->cpu.user += spent.user - RTE_MIN(spent.user, sum.other_user_ns);
 	all->cpu.threads += spent.threads;
 	all->sent += n;
 	for (i = 0; i < port->params->queues; i++) {
@@ -152,9 +158,8 @@ fill_and_drain(struct worker *workers, struct drained *all)
 		workers[i].other_ns += now[i].other_ns;
 		count_frames(&workers[i], now[i].frames);
 	}
-	got = workers_sum(now, port->params->queues).frames;
-	all->lossy += got != n;
-	return got != 0;
+	all->lossy += sum.frames != n;
+	return sum.frames != 0;
 }
 
 /*
