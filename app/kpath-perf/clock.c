@@ -102,11 +102,17 @@ find_threads(const char *path, unsigned int *threads, unsigned int max)
 	return n;
 }
 
+static void
+find_inside(struct cpu_meter *meter)
+{
+	meter->nb_inside = find_threads("/proc/self/task", meter->inside, RTE_DIM(meter->inside));
+}
+
 unsigned int
 cpu_kernel_threads(struct cpu_meter *meter)
 {
 	meter->nb_threads = find_threads("/proc", meter->threads, RTE_DIM(meter->threads));
-	meter->nb_inside = find_threads("/proc/self/task", meter->inside, RTE_DIM(meter->inside));
+	find_inside(meter);
 	return meter->nb_threads;
 }
 
@@ -166,6 +172,13 @@ void
 cpu_start(struct cpu_meter *meter)
 {
 	cpu_kernel_threads(meter);
+	meter->before = read_times(meter);
+}
+
+void
+cpu_restart(struct cpu_meter *meter)
+{
+	find_inside(meter);
 	meter->before = read_times(meter);
 }
 

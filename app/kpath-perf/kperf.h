@@ -290,8 +290,13 @@ struct cpu_meter {
 unsigned int cpu_kernel_threads(struct cpu_meter *meter);
 /** What kind of them a thread is, such as "vhost"; NULL: none. */
 const char *cpu_thread_kind(unsigned int thread);
-/** Both by the thread that measures. */
+/** All by the thread that measures. */
 void cpu_start(struct cpu_meter *meter);
+/**
+ * Start once more, soon after: only threads inside this process are looked for again. To look at
+ * all processes takes long.
+ */
+void cpu_restart(struct cpu_meter *meter);
 struct cpu_times cpu_stop(const struct cpu_meter *meter);
 
 /** What is neither user time nor that of kernel threads: system calls, signals, page faults. */

@@ -124,6 +124,7 @@ struct drained {
 	uint64_t sent, fill_cpu;
 	unsigned int lossy;	/* times that something was lost */
 	struct cpu_times cpu;
+	struct cpu_meter meter;	/* of one fill */
 };
 
 /* Fill and drain once, and add to the workers. Returns whether anything came. */
@@ -132,21 +133,20 @@ fill_and_drain(struct worker *workers, struct drained *all)
 {
 	struct port *port = workers->port;
 	struct worker now[KPERF_QUEUES_MAX];
-	struct cpu_meter meter;
 	struct cpu_times spent;
 	struct worker sum;
 	uint64_t cpu, n;
 	unsigned int i;
 
 	workers_init(now, port, 0);
-	cpu_start(&meter);
+	cpu_restart(&all->meter);
 	cpu = cpu_thread();
 	n = kernel_send(port, port->packet_sock, fill_size(port));
 	all->fill_cpu += cpu_thread() - cpu;
 	for (i = 0; i < port->params->queues; i++)
 		now[i].target = n;
 	workers_run(now, rx_worker);
-	spent = cpu_stop(&meter);
+	spent = cpu_stop(&all->meter);
 	sum = workers_sum(now, port->params->queues);
 	all->cpu.all += spent.all;
 	all->cpu.user += spent.user - RTE_MIN(spent.user, sum.other_user_ns);
@@ -172,6 +172,7 @@ fill_until_over(struct worker *workers, uint64_t duration, struct drained *all)
 	unsigned int queues = workers->port->params->queues, rounds;
 	uint64_t end = now_ns() + PATIENCE * duration;
 
+	cpu_start(&all->meter);
 	for (rounds = 0; rounds < 1000; rounds++)
 		if (!fill_and_drain(workers, all) || all->lossy == LOSSY_MAX ||
 		    now_ns() > end + all->lossy * (uint64_t)GIVE_UP_NS ||
