@@ -5,10 +5,10 @@
 # make check      run the tests; as root: all but those of "make guest"
 # make demo       show what the driver does, as root
 # make paths      which path to the kernel is best here? As root: fifteen minutes
-# make bench      the benchmark of the driver, as root: twelve minutes, best on an idle machine
+# make bench      the benchmark of the driver, as root: ten minutes, best on an idle machine
 # make guest      run those tests that need other kernels, in an emulator
-# make record     measure all paths again, as root, and what kpath-perf's guide shows of it: 25 min
-# make guide      only the latter: tables of doc/performance/, plots of the page in REPORT
+# make record     measure all of it again, as root, and what the guides show: half an hour, idle
+# make guide      only the latter: tables of doc/performance/, plots, some of the page in REPORT
 # make install    put the plugin where DPDK programs look for drivers
 # make clean      remove the build directory
 #
@@ -64,6 +64,7 @@ guest: all
 record: setup all
 	$(BUILD)/app/kpath-perf --json=doc/performance/paths.json --report=$(REPORT) $(PATHS)
 	$(BUILD)/app/kpath-perf --features --json=doc/performance/features.json
+	$(BUILD)/app/kpath-perf --bench --json=doc/performance/kpath-perf.json
 	devtools/setup.sh --guest
 	devtools/guest-json.sh doc/performance/guest.json $(BUILD)/app/kpath-perf --brief \
 		--tests=tx,rx,tcp --paths=rtap,net_tap,virtio_user,veth --rounds=5 --duration=300
@@ -74,6 +75,9 @@ record: setup all
 guide:
 	devtools/report-plots.py $(REPORT)/index.html doc/guides/tools/img $(PLOTS)
 	devtools/paths-tables.py --write doc/performance doc/guides/tools/kpath-perf.rst
+	devtools/bench-tables.py --write doc/performance/kpath-perf.json \
+		README.md doc/guides/nics/rtap.rst
+	devtools/plot-bench.py doc/performance/kpath-perf.json doc/guides/nics/img
 
 install: all
 	meson install -C $(BUILD) --no-rebuild

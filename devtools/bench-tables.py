@@ -3,16 +3,21 @@
 # Copyright(c) 2026 The rtap authors
 """The tables of the documentation, from what "kpath-perf --json=FILE" has written.
 
-bench-tables.py FILE            the README's table, the guide's, and figures in the guide's text
-bench-tables.py --readme FILE   the README's table only
-bench-tables.py FILE DOC...     check that the tables in these documents are made of FILE: rows
-                                that differ are shown, and the exit status is 1
+bench-tables.py FILE                        the README's table, the guide's, and figures in the
+                                            guide's text
+bench-tables.py --readme FILE               the README's table only
+bench-tables.py FILE README GUIDE           check that these have such tables: one that differs is
+                                            named, and the exit status is 1
+bench-tables.py --write FILE README GUIDE   put them there, in place of those they have
 """
 
 import pathlib
 import sys
 
-from bench_json import BEST_LOOP, find, load, median, rst, times_better
+from bench_json import BEST_LOOP, find, load, median, rst, times_better, update
+
+COMMAND = 'devtools/bench-tables.py --write doc/performance/kpath-perf.json ' \
+    'README.md doc/guides/nics/rtap.rst'
 
 TX64 = {'len': 64, 'burst': 32, 'queues': 1, 'to': 'nobody'}
 RX64 = {'len': 64, 'burst': 32, 'queues': 1, 'gso': False}
@@ -89,7 +94,9 @@ BUFFERS = (
 
 
 def cell(value, digits=2):
-    return '-' if value is None else f'{value:.{digits}f}'
+    if value is None:
+        return '-'
+    return f'{value:.{digits if digits != 2 or value >= 0.1 else 3}f}'
 
 
 def ratios(data, readme):
@@ -198,36 +205,40 @@ def text_figures(data):
         yield f'{test}: 2 queues, times one', None if None in pair else pair[1] / pair[0], 2
 
 
-def show(data):
-    print(readme(data) or f'{NO_README}\n')
+def tables(data):
+    """Of each of the guide: the label, and the lines."""
     for label, caption, make in GUIDE:
         header, rows = make(data)
         if rows and len(header) > 1:
-            print(rst(label, caption, header, rows))
+            yield label, rst(label, caption, header, rows).rstrip('\n').split('\n')
+
+
+def show(data):
+    print(readme(data) or f'{NO_README}\n')
+    for _, table in tables(data):
+        print('\n'.join(table) + '\n')
     for what, value, digits in text_figures(data):
         if value is not None:
             print(f'{what}: {value:.{digits}f}')
 
 
-def check(data, names):
-    """Compare the rows of tables in documents; a table is known by its header."""
-    tables = {}
-    for _, _, make in GUIDE:
-        header, rows = make(data)
-        tables[tuple(header)] = {row[0]: row for row in rows}
-    wrong = 0
-    for name in names:
-        table = None
-        for number, line in enumerate(pathlib.Path(name).read_text(encoding='utf-8').split('\n'), 1):
-            row = [text.strip() for text in line.strip().strip('|').split('|')]
-            if not line.strip().startswith(('|', '+')):
-                table = None
-            elif tuple(row) in tables:
-                table = tables[tuple(row)]
-            elif table is not None and row[0].strip('-=+') != '' and table.get(row[0]) != row:
-                print(f'{name}:{number}: {row} should be {table.get(row[0])}')
-                wrong = 1
-    return wrong
+def update_readme(data, name, write):
+    """As update() of bench_json.py; a table is known by its header."""
+    file = pathlib.Path(name)
+    lines = file.read_text(encoding='utf-8').split('\n')
+    table = (readme(data) or '').rstrip('\n').split('\n')
+    if table[0] not in lines:
+        return [f'{name}:1: there is no table of figures, or {NO_README}']
+    start = end = lines.index(table[0])
+    while lines[end].startswith('|'):
+        end += 1
+    if lines[start:end] == table:
+        return []
+    if not write:
+        return [f'{name}:{start + 1}: the table is of other figures: run {COMMAND}']
+    lines[start:end] = table
+    file.write_text('\n'.join(lines), encoding='utf-8')
+    return []
 
 
 def main(args):
@@ -237,12 +248,18 @@ def main(args):
             sys.exit(f'{args[1]}: {NO_README}')
         print(table, end='')
         return 0
-    if not args or args[0].startswith('-'):
+    write = args[:1] == ['--write']
+    names = args[write:]
+    if len(names) not in ((3,) if write else (1, 3)) or names[0].startswith('-'):
         sys.exit(__doc__)
-    if len(args) > 1:
-        return check(load(args[0]), args[1:])
-    show(load(args[0]))
-    return 0
+    data = load(names[0])
+    if len(names) == 1:
+        show(data)
+        return 0
+    wrong = update_readme(data, names[1], write) + update(tables(data), names[2], write, COMMAND)
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
 
 
 sys.exit(main(sys.argv[1:]))

@@ -80,3 +80,38 @@ def rst(label, caption, header, rows):
     for row in rows:
         out += [line(row), rule('-')]
     return '\n'.join(out) + '\n'
+
+
+def find_table(lines, label):
+    """Where it begins, and where it ends; None if there is none."""
+    mark = f'.. _{label}:'
+    if mark not in lines:
+        return None
+    start = lines.index(mark)
+    end = start
+    while end < len(lines) and not lines[end].startswith('   +'):
+        end += 1
+    while end < len(lines) and lines[end].startswith(('   +', '   |')):
+        end += 1
+    return start, end
+
+
+def update(tables, guide, write, command):
+    """Compare tables, of which each is a label and lines, with those of a guide, or put them there.
+
+    Returns what is wrong, a line for each table; command is what mends it."""
+    file = pathlib.Path(guide)
+    lines = file.read_text(encoding='utf-8').split('\n')
+    wrong = []
+    for label, table in tables:
+        found = find_table(lines, label)
+        if found is None:
+            wrong.append(f'{guide}:1: there is no {label}')
+            continue
+        start, end = found
+        if not write and lines[start:end] != table:
+            wrong.append(f'{guide}:{start + 1}: {label} is of other figures: run {command}')
+        lines[start:end] = table
+    if write and not wrong:
+        file.write_text('\n'.join(lines), encoding='utf-8')
+    return wrong

@@ -12,7 +12,7 @@ paths-tables.py --write DIRECTORY GUIDE.rst   put them into the guide, in place 
 import pathlib
 import sys
 
-from bench_json import figures, find, is_lossy, load, rst, times_better
+from bench_json import figures, find, is_lossy, load, rst, times_better, update
 
 COMMAND = 'devtools/paths-tables.py --write doc/performance doc/guides/tools/kpath-perf.rst'
 PATHS = ('rtap', 'net_tap', 'virtio_user', 'af_packet', 'af_xdp', 'pcap', 'veth')
@@ -178,39 +178,6 @@ def tables(directory):
         yield label, rst(label, caption, *make(*data)).rstrip('\n').split('\n')
 
 
-def find_table(lines, label):
-    """Where it begins, and where it ends; None if there is none."""
-    mark = f'.. _{label}:'
-    if mark not in lines:
-        return None
-    start = lines.index(mark)
-    end = start
-    while end < len(lines) and not lines[end].startswith('   +'):
-        end += 1
-    while end < len(lines) and lines[end].startswith(('   +', '   |')):
-        end += 1
-    return start, end
-
-
-def update(directory, guide, write):
-    """Returns what is wrong, a line for each table."""
-    file = pathlib.Path(guide)
-    lines = file.read_text(encoding='utf-8').split('\n')
-    wrong = []
-    for label, table in tables(directory):
-        found = find_table(lines, label)
-        if found is None:
-            wrong.append(f'{guide}:1: there is no {label}')
-            continue
-        start, end = found
-        if not write and lines[start:end] != table:
-            wrong.append(f'{guide}:{start + 1}: {label} is of other figures: run {COMMAND}')
-        lines[start:end] = table
-    if write and not wrong:
-        file.write_text('\n'.join(lines), encoding='utf-8')
-    return wrong
-
-
 def main(args):
     write = args[:1] == ['--write']
     names = args[write:]
@@ -220,7 +187,7 @@ def main(args):
     if len(names) == 1:
         print('\n\n'.join('\n'.join(table) for _, table in tables(directory)))
         return 0
-    wrong = update(directory, names[1], write)
+    wrong = update(tables(directory), names[1], write, COMMAND)
     for line in wrong:
         print(line)
     return 1 if wrong else 0
