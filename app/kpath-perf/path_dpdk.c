@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <rte_bus_vdev.h>
@@ -34,6 +35,9 @@
 /* A chain of the smallest segments that hold a frame */
 #define SEGS_MAX 64
 
+/* More than a process has here */
+#define FDS_MAX 1024
+
 struct dpdk {
 	uint16_t id;
 	uint16_t segs;		/* that a frame takes */
@@ -42,6 +46,7 @@ struct dpdk {
 	struct rte_mempool *pool;
 	struct forward forward;	/* to the other port of a pair */
 	const struct rte_memzone *external;	/* memory of its buffers, NULL: in the pool */
+	bool xdp[FDS_MAX];	/* the files of its AF_XDP sockets */
 	char device[RTE_ETH_NAME_MAX_LEN];
 };
 
@@ -104,6 +109,40 @@ make_pool(const struct port *port, struct dpdk *dpdk)
 	frame_write(sample.frame, port, port->params->queues > 1);
 	rte_mempool_obj_iter(pool, fill_mbuf, &sample);
 	return pool;
+}
+
+/*
+ * net_af_xdp of DPDK 22.11 leaves its sockets open when a port is closed, and these keep the memory
+ * of the port's packets: too much, for as many ports as are opened here one after the other.
+ */
+
+static bool
+is_xdp_socket(int fd)
+{
+	socklen_t len = sizeof(int);
+	int domain;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_XDP;
+}
+
+static void
+find_xdp_sockets(bool files[FDS_MAX])
+{
+	int fd;
+
+	for (fd = 0; fd < FDS_MAX; fd++)
+		files[fd] = is_xdp_socket(fd);
+}
+
+/* Those that the driver has closed are none any more. */
+static void
+close_xdp_sockets(const bool files[FDS_MAX])
+{
+	int fd;
+
+	for (fd = 0; fd < FDS_MAX; fd++)
+		if (files[fd] && is_xdp_socket(fd))
+			close(fd);
 }
 
 /*
@@ -264,6 +303,7 @@ dpdk_close(struct port *port)
 	forward_close(&dpdk->forward);
 	rte_eal_hotplug_remove("vdev", dpdk->device);
 	speak(saved);
+	close_xdp_sockets(dpdk->xdp);
 	rte_mempool_free(dpdk->pool);
 	rte_memzone_free(dpdk->external);
 	if ((port->path->flags & DPDK_VETH) != 0)
@@ -275,8 +315,9 @@ static int
 dpdk_open(struct port *port)
 {
 	const struct params *params = port->params;
+	bool others[FDS_MAX];
 	struct dpdk *dpdk;
-	int saved, ret;
+	int saved, ret, fd;
 
 	if ((port->path->flags & DPDK_ONE_QUEUE) != 0 && params->queues > 1) {
 		port->why = "has one queue here";
@@ -308,7 +349,11 @@ dpdk_open(struct port *port)
 		net_get_mac(port->ifname, &port->mac);
 	dpdk->pool = make_pool(port, dpdk);
 	saved = silence();
+	find_xdp_sockets(others);
 	ret = configure(port, dpdk);
+	find_xdp_sockets(dpdk->xdp);
+	for (fd = 0; fd < FDS_MAX; fd++)
+		dpdk->xdp[fd] &= !others[fd];
 	speak(saved);
 	if (ret != 0) {
 		if (port->why == NULL)
