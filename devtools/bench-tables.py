@@ -222,14 +222,22 @@ def show(data):
             print(f'{what}: {value:.{digits}f}')
 
 
+def cells(line):
+    return [text.strip() for text in line.split('|')]
+
+
 def update_readme(data, name, write):
     """As update() of bench_json.py; a table is known by its header."""
+    text = readme(data)
+    if text is None:
+        return [f'{name}:1: {NO_README}']
     file = pathlib.Path(name)
     lines = file.read_text(encoding='utf-8').split('\n')
-    table = (readme(data) or '').rstrip('\n').split('\n')
-    if table[0] not in lines:
-        return [f'{name}:1: there is no table of figures, or {NO_README}']
-    start = end = lines.index(table[0])
+    table = text.rstrip('\n').split('\n')
+    start = next((i for i, line in enumerate(lines) if cells(line) == cells(table[0])), None)
+    if start is None:
+        return [f'{name}:1: there is no table with the header {table[0]}']
+    end = start
     while lines[end].startswith('|'):
         end += 1
     if lines[start:end] == table:
@@ -256,7 +264,12 @@ def main(args):
     if len(names) == 1:
         show(data)
         return 0
-    wrong = update_readme(data, names[1], write) + update(tables(data), names[2], write, COMMAND)
+    made = dict(tables(data))
+    wrong = [f'{names[0]}:1: no figures for {label}' for label, _, _ in GUIDE if label not in made]
+    if not wrong:
+        wrong = update(made.items(), names[2], write, COMMAND)
+    if not write or not wrong:
+        wrong += update_readme(data, names[1], write)
     for line in wrong:
         print(line)
     return 1 if wrong else 0

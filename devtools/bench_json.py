@@ -88,8 +88,8 @@ def find_table(lines, label):
     if mark not in lines:
         return None
     start = lines.index(mark)
-    end = start
-    while end < len(lines) and not lines[end].startswith('   +'):
+    end = start + 1
+    while end < len(lines) and not lines[end].startswith(('   +', '.. _')):
         end += 1
     while end < len(lines) and lines[end].startswith(('   +', '   |')):
         end += 1
@@ -109,9 +109,10 @@ def update(tables, guide, write, command):
             wrong.append(f'{guide}:1: there is no {label}')
             continue
         start, end = found
-        if not write and lines[start:end] != table:
+        if write:
+            lines[start:end] = table
+        elif lines[start:end] != table:
             wrong.append(f'{guide}:{start + 1}: {label} is of other figures: run {command}')
-        lines[start:end] = table
     if write and not wrong:
         file.write_text('\n'.join(lines), encoding='utf-8')
     return wrong
