@@ -166,8 +166,8 @@ switch_flag(struct rtap_dev *rtap, bool *ours, unsigned int flag, bool on)
 		ret = set_flag(rtap, flag, on);
 		if (ret == 0)
 			*ours = on;
-		else if (seen && rtap_link_get(rtap->nl, &info) == 0)
-			*ours = (info.flags & flag) != 0;
+		else if (seen && ret != -ENOTSUP)
+			*ours = rtap_link_get(rtap->nl, &info) != 0 || (info.flags & flag) != 0;
 		note_modes(rtap);
 	}
 	pthread_mutex_unlock(&rtap->lock);
