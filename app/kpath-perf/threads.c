@@ -214,11 +214,15 @@ static sigset_t ending;
 static void *
 ending_main(void *arg)
 {
+	static const struct timespec soon = { .tv_nsec = 200000000 };
 	void (*interrupted)(void) = *(void (**)(void))arg;
 	int sig;
 
 	leave_workers_alone(1);
 	sigwait(&ending, &sig);
+	/* The same may come twice, as to a process and to its group. */
+	while (sigtimedwait(&ending, NULL, &soon) > 0)
+		continue;
 	/* One more, while that is written, ends the process at once. */
 	pthread_sigmask(SIG_UNBLOCK, &ending, NULL);
 	interrupted();
