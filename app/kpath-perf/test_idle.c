@@ -13,9 +13,9 @@
 
 /* Of a sleep: the worker looks whether to stop that often */
 #define SLEEP_MS 20
-/* Who was woken polls that long before it sleeps again. */
-#define AWAKE_NS 1000000
-/* The application has slept that long when the packet comes. */
+/* Who was woken polls that long before it sleeps again, */
+#define AWAKE_NS 200000
+/* and sleeps when the next packet comes, so long after the one before. */
 #define PAUSE_US 300
 #define LATE_NS (KPERF_LATE_MS * UINT32_C(1000000))
 /* So long after that, no packet comes any more. */
@@ -144,7 +144,8 @@ wake_worker(void *arg)
 	discard_worker(&w);
 	while (!rte_atomic_load_explicit(&s->stop, rte_memory_order_relaxed)) {
 		woken = ops->sleep(port, 0, SLEEP_MS);
-		s->cannot = woken < 0;
+		if (woken < 0)
+			s->cannot = true;
 		rte_atomic_store_explicit(&s->ready, true, rte_memory_order_release);
 		if (s->cannot)
 			return -1;

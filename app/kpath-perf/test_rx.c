@@ -158,7 +158,7 @@ fill_and_drain(struct worker *workers, struct drained *all)
 		workers[i].other_ns += now[i].other_ns;
 		count_frames(&workers[i], now[i].frames);
 	}
-	all->lossy += sum.frames != n;
+	all->lossy += sum.frames < n;
 	return sum.frames != 0;
 }
 
